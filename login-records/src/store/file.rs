@@ -1,0 +1,40 @@
+//! A file of records.
+
+use core::ffi::CStr;
+
+use crate::errno::Errno;
+use crate::sys::Fd;
+
+/// A file of records, open for reading and writing.
+#[derive(Debug)]
+pub struct RecordFile {
+    pub(super) fd: Fd,
+}
+
+impl RecordFile {
+    /// Opens the file; `None` where there is none: the administrator has switched the store
+    /// off (POSIX systems have always read it so; utmp(5), FILES).
+    ///
+    /// # Errors
+    ///
+    /// As open(2); `ESPIPE` for what is no regular file.
+    pub fn open(path: &CStr) -> Result<Option<RecordFile>, Errno> {
+        let fd = match Fd::open(path) {
+            Err(Errno::ENOENT) => return Ok(None),
+            fd => fd?,
+        };
+        if !fd.stat()?.is_regular() {
+            return Err(Errno::ESPIPE);
+        }
+        Ok(Some(RecordFile { fd }))
+    }
+
+    /// As [`RecordFile::open`], of a path without NUL, at most 255 bytes long.
+    pub fn open_named(path: &str) -> Result<Option<RecordFile>, Errno> {
+        let mut name = [0; 256];
+        for (to, from) in name.iter_mut().zip(path.as_bytes()) {
+            *to = *from;
+        }
+        RecordFile::open(CStr::from_bytes_until_nul(&name).map_err(|_| Errno::ENAMETOOLONG)?)
+    }
+}

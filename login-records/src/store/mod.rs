@@ -1,0 +1,14 @@
+//! The stores: where records are kept.
+
+mod file;
+mod frame;
+mod lock;
+mod paths;
+mod utmp;
+mod wtmp;
+
+pub use file::RecordFile;
+pub use lock::Patience;
+pub use paths::{UTMP_PATH, WTMP_PATH};
+pub use utmp::Utmp;
+pub use wtmp::Wtmp;

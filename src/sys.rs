@@ -1,0 +1,449 @@
+//! The system calls. The only unsafe code of the crate, but for the C functions' pointers.
+//!
+//! Much of this runs in a process that shares the caller's memory, thread-local storage
+//! included: calls are made raw where the C library's function would be a cancellation point
+//! or would talk to the caller's other threads (waitpid, sigtimedwait, setgid).
+
+use core::ffi::{CStr, c_char, c_int, c_long, c_ulong, c_void};
+use core::marker::PhantomData;
+use core::mem::{MaybeUninit, size_of};
+use core::ptr::{null, null_mut};
+use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+
+use crate::errno::Errno;
+
+// The libc crate, without std, does not name the library it declares.
+#[link(name = "c")]
+unsafe extern "C" {
+    static environ: *const *const c_char;
+}
+
+/// The calling thread's errno.
+pub(crate) fn errno() -> c_int {
+    // SAFETY: the location is the calling thread's own.
+    unsafe { *libc::__errno_location() }
+}
+
+/// Sets the calling thread's errno.
+#[cfg_attr(not(feature = "capi"), allow(dead_code))]
+pub(crate) fn set_errno(errno: c_int) {
+    // SAFETY: the location is the calling thread's own.
+    unsafe { *libc::__errno_location() = errno }
+}
+
+fn check(result: c_long) -> Result<c_int, Errno> {
+    if result < 0 { Err(Errno(errno())) } else { Ok(result as c_int) }
+}
+
+/// A C caller's string; `None` for NULL.
+///
+/// # Safety
+///
+/// NULL, or a string that ends in NUL and lives as long as its user needs it.
+#[cfg(feature = "capi")]
+pub(crate) unsafe fn c_str<'a>(string: *const c_char) -> Option<&'a CStr> {
+    // SAFETY: the caller's contract.
+    if string.is_null() { None } else { Some(unsafe { CStr::from_ptr(string) }) }
+}
+
+/// A path that may be set at any time from any thread.
+pub(crate) struct PathCell(AtomicPtr<c_char>);
+
+impl PathCell {
+    pub(crate) const fn new() -> PathCell {
+        PathCell(AtomicPtr::new(null_mut()))
+    }
+
+    pub(crate) fn set(&self, path: Option<&'static CStr>) {
+        let pointer = path.map_or(null(), CStr::as_ptr);
+        self.0.store(pointer.cast_mut(), Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> Option<&'static CStr> {
+        let path = self.0.load(Relaxed);
+        // SAFETY: only `set` stores here, and it takes what lives for ever.
+        if path.is_null() { None } else { Some(unsafe { CStr::from_ptr(path) }) }
+    }
+}
+
+pub(crate) fn getpid() -> c_int {
+    // SAFETY: always succeeds.
+    unsafe { libc::getpid() }
+}
+
+/// fcntl(2) F_GETFD: whether the descriptor is open.
+pub(crate) fn descriptor_flags(fd: c_int) -> Result<c_int, Errno> {
+    // SAFETY: any number may be asked about.
+    check(unsafe { libc::syscall(libc::SYS_fcntl, fd, libc::F_GETFD) })
+}
+
+/// Memory for a call: two stacks, and room for a copy of the environment.
+///
+/// From below: nothing, the helper's stack, nothing, the intermediate's stack, the copy. The
+/// parts that are nothing may not be touched, so that a stack that overflows ends its process.
+pub(crate) struct Room {
+    base: *mut u8,
+    size: usize,
+    entries: usize,
+}
+
+/// A multiple of every page size Linux has on the machines that Rust knows.
+const GUARD: usize = 64 * 1024;
+const STACK: usize = 64 * 1024;
+
+impl Room {
+    pub(crate) fn map() -> Result<Room, Errno> {
+        // The caller's entries, our own, and the end.
+        let entries = environment().count() + 2;
+        let size = 2 * (GUARD + STACK) + entries * size_of::<*const c_char>();
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        // SAFETY: new memory, nobody else's.
+        let base = unsafe {
+            libc::mmap(null_mut(), size, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)
+        };
+        if base == libc::MAP_FAILED {
+            return Err(Errno(errno()));
+        }
+        let room = Room { base: base.cast(), size, entries };
+        for guard in [0, GUARD + STACK] {
+            // SAFETY: within the memory just mapped, which nobody uses yet.
+            let result =
+                unsafe { libc::mprotect(room.base.add(guard).cast(), GUARD, libc::PROT_NONE) };
+            check(result.into())?;
+        }
+        Ok(room)
+    }
+
+    /// The top of the helper's stack.
+    pub(crate) fn helper(&self) -> Stack<'_> {
+        self.stack(GUARD + STACK)
+    }
+
+    /// The top of the intermediate's stack.
+    pub(crate) fn intermediate(&self) -> Stack<'_> {
+        self.stack(2 * (GUARD + STACK))
+    }
+
+    fn stack(&self, top: usize) -> Stack<'_> {
+        // SAFETY: `top` lies within the memory mapped.
+        Stack { top: unsafe { self.base.add(top) }.cast(), room: PhantomData }
+    }
+
+    /// The caller's environment with `own` in place of any that begins with `name`.
+    pub(crate) fn environment<'a>(&'a self, name: &[u8], own: &'a Entry) -> Environment<'a> {
+        // SAFETY: behind the stacks there is room, aligned, for `entries` pointers.
+        let copy = unsafe {
+            let at = self.base.add(2 * (GUARD + STACK)).cast::<*const c_char>();
+            core::slice::from_raw_parts_mut(at, self.entries)
+        };
+        let kept = environment().filter(|other| !other.to_bytes().starts_with(name));
+        let all = core::iter::once(own.0.as_ptr().cast()).chain(kept.map(CStr::as_ptr));
+        let last = copy.len().saturating_sub(1);
+        // Zeroed by the kernel, so that what is not written is the end.
+        for (to, from) in copy.iter_mut().take(last).zip(all) {
+            *to = from;
+        }
+        Environment { entries: copy.as_ptr(), room: PhantomData }
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        // SAFETY: mapped by `map`, and every borrow of it has ended.
+        unsafe { libc::munmap(self.base.cast(), self.size) };
+    }
+}
+
+/// The entries of the caller's environment.
+fn environment() -> impl Iterator<Item = &'static CStr> {
+    // SAFETY: `environ` is NULL or an array that ends in NULL, of strings that end in NUL;
+    // a thread that changes it meanwhile breaks the rule of setenv(3), as for execv(3).
+    let mut next = unsafe { environ };
+    core::iter::from_fn(move || {
+        if next.is_null() {
+            return None;
+        }
+        // SAFETY: as above; the end is not passed, since NULL ends the iteration.
+        unsafe {
+            let entry = *next;
+            if entry.is_null() {
+                return None;
+            }
+            next = next.add(1);
+            Some(CStr::from_ptr(entry))
+        }
+    })
+}
+
+/// A stack, by its upper end.
+#[derive(Clone, Copy)]
+pub(crate) struct Stack<'a> {
+    top: *mut c_void,
+    room: PhantomData<&'a Room>,
+}
+
+/// An entry of our own: its text ends in NUL.
+pub(crate) struct Entry([u8; 32]);
+
+impl Entry {
+    /// The first 31 bytes of the text.
+    pub(crate) fn new<'t>(text: impl Iterator<Item = &'t u8>) -> Entry {
+        let mut bytes = [0; 32];
+        for (to, from) in bytes.iter_mut().take(31).zip(text) {
+            *to = *from;
+        }
+        Entry(bytes)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn text(&self) -> &[u8] {
+        self.0.split(|byte| *byte == 0).next().unwrap_or(&[])
+    }
+}
+
+/// What the helper gets as its environment.
+pub(crate) struct Environment<'a> {
+    entries: *const *const c_char,
+    room: PhantomData<&'a CStr>,
+}
+
+/// What the helper gets as its arguments: its path, the operation, the host if there is one.
+pub(crate) struct Arguments<'a> {
+    entries: [*const c_char; 4],
+    strings: PhantomData<&'a CStr>,
+}
+
+impl<'a> Arguments<'a> {
+    pub(crate) fn new(path: &'a CStr, operation: &'a CStr, host: Option<&'a CStr>) -> Self {
+        let host = host.map_or(null(), CStr::as_ptr);
+        Arguments {
+            entries: [path.as_ptr(), operation.as_ptr(), host, null()],
+            strings: PhantomData,
+        }
+    }
+}
+
+/// Runs `body(job)` in a process of its own that shares this one's memory, and comes back
+/// with its pid once it has ended or called exec. What `body` returns is the exit status.
+pub(crate) fn clone_vfork<J>(
+    stack: Stack<'_>,
+    exit_signal: c_int,
+    job: &J,
+    body: fn(&J) -> c_int,
+) -> Result<c_int, Errno> {
+    struct Call<'a, J> {
+        job: &'a J,
+        body: fn(&J) -> c_int,
+    }
+    extern "C" fn enter<J>(call: *mut c_void) -> c_int {
+        // SAFETY: the `call` below, whose owner waits.
+        let call = unsafe { &*call.cast::<Call<'_, J>>() };
+        (call.body)(call.job)
+    }
+    let call = Call { job, body };
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | exit_signal;
+    // SAFETY: the stack is free, since its last user has ended or called exec before its
+    // maker went on; `call` outlives the child's use of it for the same reason.
+    let pid =
+        unsafe { libc::clone(enter::<J>, stack.top, flags, (&raw const call).cast_mut().cast()) };
+    check(pid.into())
+}
+
+/// A signal set as the kernel has it.
+pub(crate) struct Signals([c_ulong; SIGNAL_WORDS]);
+
+#[cfg(any(target_arch = "mips", target_arch = "mips64"))]
+const SIGNALS: usize = 128;
+#[cfg(not(any(target_arch = "mips", target_arch = "mips64")))]
+const SIGNALS: usize = 64;
+const SIGNAL_WORDS: usize = SIGNALS / c_ulong::BITS as usize;
+
+/// Blocks every signal, those that the C library keeps for itself (cancellation, setuid in
+/// all threads) included, and says which were blocked.
+pub(crate) fn block_all_signals() -> Signals {
+    let mut before = Signals([0; SIGNAL_WORDS]);
+    set_signals(&Signals([c_ulong::MAX; SIGNAL_WORDS]), &mut before.0);
+    before
+}
+
+pub(crate) fn restore_signals(signals: Signals) {
+    set_signals(&signals, null_mut());
+}
+
+pub(crate) fn unblock_all_signals() {
+    set_signals(&Signals([0; SIGNAL_WORDS]), null_mut());
+}
+
+fn set_signals(signals: &Signals, before: *mut [c_ulong; SIGNAL_WORDS]) {
+    // SAFETY: both sets have the size given; it fails only for a size that is not so.
+    unsafe {
+        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &signals.0, before, SIGNALS / 8)
+    };
+}
+
+/// SIGCHLD to its default in this process, and none for children that merely stop.
+pub(crate) fn default_child_signal() {
+    set_default(libc::SIGCHLD, libc::SA_NOCLDSTOP);
+}
+
+/// Every signal to its default in this process.
+pub(crate) fn default_signals() {
+    for signal in 1..=SIGNALS as c_int {
+        set_default(signal, 0);
+    }
+}
+
+fn set_default(signal: c_int, flags: c_int) {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: zero is a valid sigaction, with the default as its handler; this process's
+    // signal table is its own. Signals that cannot be set are refused.
+    unsafe {
+        (*action.as_mut_ptr()).sa_flags = flags;
+        libc::sigaction(signal, action.as_ptr(), null_mut());
+    }
+}
+
+/// Collects the intermediate: its exit status, or `None` where it was killed or taken.
+pub(crate) fn collect(pid: c_int) -> Option<c_int> {
+    loop {
+        match wait(pid, libc::__WALL) {
+            Ok(Waited::Exited(status)) => return Some(status),
+            Err(Errno(libc::EINTR)) => {}
+            _ => return None,
+        }
+    }
+}
+
+/// How a child is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waited {
+    Running,
+    Exited(c_int),
+    Killed(c_int),
+}
+
+fn wait(pid: c_int, options: c_int) -> Result<Waited, Errno> {
+    let mut status: c_int = 0;
+    // SAFETY: `status` is writable; no resource usage is asked for.
+    let result =
+        unsafe { libc::syscall(libc::SYS_wait4, pid, &mut status, options, null_mut::<c_void>()) };
+    Ok(match check(result)? {
+        0 => Waited::Running,
+        _ if libc::WIFEXITED(status) => Waited::Exited(libc::WEXITSTATUS(status)),
+        _ => Waited::Killed(libc::WTERMSIG(status)),
+    })
+}
+
+/// Waits for a child until the monotonic clock shows `end`, in milliseconds. SIGCHLD, which
+/// wakes it, must be blocked and not ignored.
+pub(crate) fn wait_until(pid: c_int, end: i64) -> Waited {
+    let mut children = [0; SIGNAL_WORDS];
+    let bit = libc::SIGCHLD as u32 - 1;
+    if let Some(word) = children.get_mut((bit / c_ulong::BITS) as usize) {
+        *word = 1 << (bit % c_ulong::BITS);
+    }
+    loop {
+        match wait(pid, libc::WNOHANG) {
+            Ok(Waited::Running) | Err(Errno(libc::EINTR)) => {}
+            Ok(ended) => return ended,
+            // Not to be had: nothing is known of how it ended.
+            Err(_) => return Waited::Killed(0),
+        }
+        let left = end - monotonic_ms();
+        if left <= 0 {
+            return Waited::Running;
+        }
+        let time = [(left / 1000) as c_long, (left % 1000 * 1_000_000) as c_long];
+        // SAFETY: the set has the size given and `time` is a struct timespec of the kernel's.
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigtimedwait,
+                &children,
+                null_mut::<c_void>(),
+                &time,
+                SIGNALS / 8,
+            )
+        };
+    }
+}
+
+/// Milliseconds of a clock that is never set back.
+pub(crate) fn monotonic_ms() -> i64 {
+    let mut now = MaybeUninit::<libc::timespec>::zeroed();
+    // SAFETY: `now` is writable, and zero is a valid timespec.
+    let now = unsafe {
+        libc::clock_gettime(libc::CLOCK_MONOTONIC, now.as_mut_ptr());
+        now.assume_init()
+    };
+    #[allow(clippy::useless_conversion)] // Narrower on 32-bit machines.
+    let (sec, nsec) = (i64::from(now.tv_sec), i64::from(now.tv_nsec));
+    sec * 1000 + nsec / 1_000_000
+}
+
+pub(crate) fn kill(pid: c_int) {
+    // SAFETY: a child of ours that has not been collected.
+    unsafe { libc::kill(pid, libc::SIGKILL) };
+}
+
+pub(crate) fn setsid() {
+    // SAFETY: changes this process alone, which is nobody's group leader.
+    unsafe { libc::setsid() };
+}
+
+pub(crate) fn alarm(seconds: u32) {
+    // SAFETY: this process's own timer.
+    unsafe { libc::alarm(seconds) };
+}
+
+/// Makes `fd` the descriptors 0 and 1, left open by exec.
+pub(crate) fn connect_to(fd: c_int) -> Result<(), Errno> {
+    for target in [0, 1] {
+        // dup3 refuses equal ones.
+        // SAFETY: this process has its own table of descriptors.
+        check(unsafe {
+            match fd == target {
+                true => libc::syscall(libc::SYS_fcntl, fd, libc::F_SETFD, 0),
+                false => libc::syscall(libc::SYS_dup3, fd, target, 0),
+            }
+        })?;
+    }
+    Ok(())
+}
+
+/// Has exec close every descriptor from 3 on. Where the kernel is too old for it (before
+/// 5.11) or a filter forbids it, the helper inherits them as it does from the C library.
+pub(crate) fn close_others_on_exec() {
+    const CLOSE_RANGE_CLOEXEC: c_int = 4;
+    // SAFETY: this process has its own table of descriptors.
+    unsafe { libc::syscall(libc::SYS_close_range, 3, c_int::MAX, CLOSE_RANGE_CLOEXEC) };
+}
+
+/// execve(2). Comes back only with an error.
+pub(crate) fn exec(path: &CStr, arguments: &Arguments<'_>, environment: &Environment<'_>) -> Errno {
+    // SAFETY: both arrays end in NULL and their strings in NUL.
+    unsafe { libc::execve(path.as_ptr(), arguments.entries.as_ptr(), environment.entries) };
+    Errno(errno())
+}
+
+/// Takes the saved gid as the effective one, if it is another.
+pub(crate) fn take_saved_gid() -> bool {
+    let (mut real, mut effective, mut saved) = (0, 0, 0);
+    // SAFETY: the three are writable. The raw setgid changes this process alone; the C
+    // library's would change all threads of the caller.
+    unsafe {
+        libc::getresgid(&mut real, &mut effective, &mut saved) == 0
+            && saved != effective
+            && libc::syscall(SYS_SETGID, saved) == 0
+    }
+}
+
+// Where gids were once 16 bits wide, the call has another name.
+#[cfg(any(target_arch = "x86", target_arch = "arm", target_arch = "m68k", target_arch = "sparc"))]
+const SYS_SETGID: c_long = libc::SYS_setgid32;
+#[cfg(not(any(
+    target_arch = "x86",
+    target_arch = "arm",
+    target_arch = "m68k",
+    target_arch = "sparc"
+)))]
+const SYS_SETGID: c_long = libc::SYS_setgid;

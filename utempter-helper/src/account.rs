@@ -1,0 +1,46 @@
+//! The login name that goes into the record.
+
+use core::ffi::CStr;
+
+use crate::refusal::Refusal;
+use crate::sys;
+
+const LOGNAME: &[u8] = b"LOGNAME=";
+
+/// A login name, cut to the 32 bytes of `ut_user`.
+pub(crate) struct Account {
+    bytes: [u8; 32],
+}
+
+impl Account {
+    /// Takes over a name that the user database has given.
+    pub(crate) fn named(name: &CStr) -> Account {
+        let mut bytes = [0; 32];
+        for (to, from) in bytes.iter_mut().zip(name.to_bytes()) {
+            *to = *from;
+        }
+        Account { bytes }
+    }
+
+    /// The name, padded with NUL.
+    pub(crate) fn name(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// The account of the real uid. Several accounts may share one: the one that LOGNAME names
+/// is taken where it has this very uid, and by the name that the database gives it.
+pub(crate) fn of(uid: u32) -> Result<Account, Refusal> {
+    let named = logname().and_then(|name| sys::account_named(name, uid));
+    match named {
+        Some(account) => Ok(account),
+        None => sys::account_of(uid)
+            .map_err(|errno| Refusal::new(errno, "no account has the caller's uid")),
+    }
+}
+
+fn logname() -> Option<&'static CStr> {
+    let entry = sys::environment().find(|entry| entry.to_bytes().starts_with(LOGNAME))?;
+    let value = entry.to_bytes_with_nul().get(LOGNAME.len()..)?;
+    CStr::from_bytes_with_nul(value).ok().filter(|name| !name.is_empty())
+}
