@@ -38,3 +38,27 @@ impl RecordFile {
         RecordFile::open(CStr::from_bytes_until_nul(&name).map_err(|_| Errno::ENAMETOOLONG)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_exist_is_switched_off() {
+        assert!(RecordFile::open(c"/nonexistent/utmp").unwrap().is_none());
+        assert!(RecordFile::open_named("/nonexistent").unwrap().is_none());
+    }
+
+    #[test]
+    fn what_is_no_file_of_records_is_refused() {
+        assert_eq!(RecordFile::open(c"/").unwrap_err(), Errno::EISDIR);
+        assert_eq!(RecordFile::open(c"/dev/null").unwrap_err(), Errno::ESPIPE);
+        assert_eq!(RecordFile::open(c"/dev/null/utmp").unwrap_err(), Errno::ENOTDIR);
+    }
+
+    #[test]
+    fn a_path_that_is_too_long_is_refused_and_not_cut() {
+        let long = std::string::String::from_utf8(std::vec![b'x'; 256]).unwrap();
+        assert_eq!(RecordFile::open_named(&long).unwrap_err(), Errno::ENAMETOOLONG);
+    }
+}

@@ -37,8 +37,9 @@ impl Patience {
 
     fn allows(&self, blocker: Blocker, waited: i64) -> bool {
         let left = match blocker {
-            Blocker::Writer => self.writers,
-            Blocker::Reader | Blocker::Nothing => self.readers,
+            Blocker::Reader => self.readers,
+            // Nothing: a writer who has just left, and another may have come.
+            Blocker::Writer | Blocker::Nothing => self.writers,
         };
         waited < left.max(AT_LEAST)
     }
@@ -102,4 +103,93 @@ fn wait(fd: &Fd, patience: &mut Patience) -> bool {
     };
     patience.spend(monotonic_us() - start);
     held
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{TestFile, login};
+    use super::super::{RecordFile, Utmp};
+    use super::*;
+    use std::ffi::CString;
+    use std::fs::File;
+    use std::os::fd::AsRawFd;
+    use std::thread;
+    use std::time::Duration;
+
+    fn again(test: &TestFile) -> RecordFile {
+        let path = CString::new(test.path.to_str().unwrap()).unwrap();
+        RecordFile::open(&path).unwrap().unwrap()
+    }
+
+    /// Somebody who may do no more than read, and holds a read lock.
+    #[allow(unsafe_code)]
+    fn reader(test: &TestFile) -> File {
+        let file = File::open(&test.path).unwrap();
+        let lock = libc::flock {
+            l_type: libc::F_RDLCK as _,
+            l_whence: libc::SEEK_SET as _,
+            l_start: 0,
+            l_len: 0,
+            l_pid: 0,
+        };
+        // SAFETY: `lock` is a valid struct flock.
+        assert_eq!(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &lock) }, 0);
+        file
+    }
+
+    #[test]
+    fn a_reader_is_not_waited_for_long() {
+        let test = TestFile::with(b"");
+        let _reader = reader(&test);
+        let mut patience = Patience::default();
+        let start = monotonic_us();
+        assert!(!Lock::take(&test.file.fd, &mut patience).is_held());
+        let waited = monotonic_us() - start;
+        assert!((200 * MS..1000 * MS).contains(&waited), "{waited} us");
+        // The next store of the same caller gets the least.
+        let start = monotonic_us();
+        assert!(!Lock::take(&test.file.fd, &mut patience).is_held());
+        assert!(monotonic_us() - start < 150 * MS);
+        Utmp(&test.file).put(&login(1, 1), &mut patience).unwrap();
+        assert_eq!(test.records(), [login(1, 1)]);
+    }
+
+    #[test]
+    fn a_reader_that_leaves_in_time_is_waited_for() {
+        let test = TestFile::with(b"");
+        let reader = reader(&test);
+        let thread = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(50));
+            drop(reader);
+        });
+        assert!(Lock::take(&test.file.fd, &mut Patience::default()).is_held());
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn a_writer_is_waited_for_longer_than_a_reader() {
+        let test = TestFile::with(b"");
+        let other = again(&test);
+        let held = thread::spawn(move || {
+            let lock = Lock::take(&other.fd, &mut Patience::default());
+            assert!(lock.is_held());
+            thread::sleep(Duration::from_millis(500));
+        });
+        thread::sleep(Duration::from_millis(50));
+        assert!(Lock::take(&test.file.fd, &mut Patience::default()).is_held());
+        held.join().unwrap();
+    }
+
+    #[test]
+    fn a_writer_that_does_not_move_is_not_waited_for_for_ever() {
+        let test = TestFile::with(b"");
+        let other = again(&test);
+        let lock = Lock::take(&other.fd, &mut Patience::default());
+        assert!(lock.is_held());
+        let start = monotonic_us();
+        Utmp(&test.file).put(&login(1, 1), &mut Patience::default()).unwrap();
+        let waited = monotonic_us() - start;
+        assert!((2000 * MS..4000 * MS).contains(&waited), "{waited} us");
+        assert_eq!(test.records(), [login(1, 1)]);
+    }
 }

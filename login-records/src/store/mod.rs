@@ -4,6 +4,8 @@ mod file;
 mod frame;
 mod lock;
 mod paths;
+#[cfg(test)]
+mod testing;
 mod utmp;
 mod wtmp;
 

@@ -129,3 +129,105 @@ impl Utmp<'_> {
 fn is_live(ut_type: i16) -> bool {
     ut_type == USER_PROCESS || ut_type == LOGIN_PROCESS
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{TestFile, bytes_of, login, logout};
+    use super::*;
+    use crate::record::{BOOT_TIME, EMPTY};
+    use std::vec::Vec;
+
+    fn put(test: &TestFile, record: &Record) {
+        Utmp(&test.file).put(record, &mut Patience::default()).unwrap();
+    }
+
+    #[test]
+    fn the_first_record_is_appended() {
+        let test = TestFile::with(b"");
+        put(&test, &login(3, 1));
+        assert_eq!(test.records(), [login(3, 1)]);
+    }
+
+    #[test]
+    fn a_line_keeps_its_slot_and_the_others_their_bytes() {
+        // More than are read at once, so that the search passes from one batch to the next.
+        let mut records: Vec<Record> = (0..2 * BATCH as u32 + 7).map(|n| login(n, 1)).collect();
+        for number in [0, 1, BATCH as u32 - 1, BATCH as u32, 2 * BATCH as u32 + 6] {
+            let test = TestFile::of(&records);
+            for record in [logout(number, 2), login(number, 3)] {
+                put(&test, &record);
+                records[number as usize] = record;
+                assert!(test.records() == records, "pts/{number}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_record_of_another_line_with_the_same_id_stays() {
+        let mut other = login(1234, 7);
+        other.line = *b"pts/51234\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+        assert_eq!(other.id, login(1234, 1).id);
+        let test = TestFile::of(&[other]);
+        put(&test, &login(1234, 1));
+        assert_eq!(test.records(), [other, login(1234, 1)]);
+    }
+
+    #[test]
+    fn a_record_that_stands_for_no_process_is_no_slot() {
+        for ut_type in [EMPTY, BOOT_TIME, 9, 1000] {
+            let other = Record { ut_type, ..login(3, 1) };
+            let test = TestFile::of(&[other]);
+            put(&test, &login(3, 2));
+            assert_eq!(test.records(), [other, login(3, 2)]);
+        }
+    }
+
+    #[test]
+    fn the_slot_is_the_one_that_glibc_finds() {
+        let foreign = Record { id: *b"abcd", ..login(3, 1) };
+        let test = TestFile::of(&[logout(9, 1), foreign, logout(3, 1)]);
+        put(&test, &login(3, 2));
+        let records = test.records();
+        assert_eq!(records[2], login(3, 2));
+        // The other live record of the line has ended, and is otherwise as it was.
+        let ended = Record { ut_type: DEAD_PROCESS, time: login(3, 2).time, ..foreign };
+        assert_eq!(records[1], ended);
+        assert_eq!(records[0], logout(9, 1));
+        assert_eq!(records.len(), 3);
+    }
+
+    #[test]
+    fn every_other_live_record_of_the_line_ends() {
+        let strangers = [*b"aaaa", *b"bbbb", *b"cccc"].map(|id| Record { id, ..login(3, 5) });
+        let test = TestFile::of(&strangers);
+        put(&test, &logout(3, 6));
+        let types: Vec<i16> = test.records().iter().map(|record| record.ut_type).collect();
+        assert_eq!(types, [DEAD_PROCESS; 3]);
+        assert_eq!(test.records()[0], logout(3, 6));
+    }
+
+    #[test]
+    fn a_torn_tail_is_written_over() {
+        let mut bytes = bytes_of(&login(1, 1));
+        bytes.extend_from_slice(&[0xff; 100]);
+        let test = TestFile::with(&bytes);
+        put(&test, &login(2, 1));
+        assert_eq!(test.records(), [login(1, 1), login(2, 1)]);
+    }
+
+    #[test]
+    fn a_hole_of_gigabytes_is_passed_over() {
+        let test = TestFile::of(&[login(1, 1)]);
+        let size = 4 << 30;
+        let whole = size / SIZE as u64 * SIZE as u64;
+        test.file.fd.truncate(size).unwrap();
+        put(&test, &login(1, 2));
+        put(&test, &login(2, 1));
+        let (mut first, mut last) = ([0; SIZE], [0; SIZE]);
+        test.file.fd.read_at(&mut first, 0).unwrap();
+        test.file.fd.read_at(&mut last, whole).unwrap();
+        assert_eq!(first, bytes_of(&login(1, 2))[..]);
+        assert_eq!(last, bytes_of(&login(2, 1))[..]);
+        assert_eq!(test.file.fd.stat().unwrap().size, whole + SIZE as u64);
+    }
+}

@@ -33,3 +33,52 @@ impl Wtmp<'_> {
         Err(Errno::EIO)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{TestFile, bytes_of, login, logout};
+    use super::*;
+
+    #[test]
+    fn records_follow_each_other() {
+        let test = TestFile::with(b"");
+        for record in [login(1, 1), logout(1, 1), login(1, 2)] {
+            Wtmp(&test.file).append(&record, &mut Patience::default()).unwrap();
+        }
+        assert_eq!(test.records(), [login(1, 1), logout(1, 1), login(1, 2)]);
+    }
+
+    #[test]
+    fn every_torn_tail_is_written_over() {
+        for torn in [1, 8, SIZE / 2, SIZE - 1] {
+            let mut bytes = bytes_of(&login(1, 1));
+            bytes.extend_from_slice(&bytes_of(&login(2, 2))[..torn]);
+            let test = TestFile::with(&bytes);
+            Wtmp(&test.file).append(&login(3, 3), &mut Patience::default()).unwrap();
+            assert_eq!(test.records(), [login(1, 1), login(3, 3)]);
+        }
+    }
+
+    #[test]
+    fn writers_side_by_side_lose_nothing() {
+        let test = TestFile::with(b"");
+        let path = std::ffi::CString::new(test.path.to_str().unwrap()).unwrap();
+        std::thread::scope(|scope| {
+            for pid in 1..=8 {
+                let path = &path;
+                scope.spawn(move || {
+                    let file = RecordFile::open(path).unwrap().unwrap();
+                    for number in 0..100 {
+                        Wtmp(&file).append(&login(number, pid), &mut Patience::default()).unwrap();
+                    }
+                });
+            }
+        });
+        let records = test.records();
+        assert_eq!(records.len(), 800);
+        for pid in 1..=8 {
+            let own = records.iter().filter(|record| record.pid == pid);
+            assert!(own.copied().eq((0..100).map(|number| login(number, pid))));
+        }
+    }
+}
