@@ -1,0 +1,131 @@
+//! A test by name, and how it ended.
+
+use std::env;
+use std::error::Error;
+use std::fmt;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+use crate::place;
+use crate::twin::Scenario;
+use crate::world::{self, Side, World};
+
+/// How a test ended: well, or with what went wrong, or as [`Skip`].
+pub type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
+
+/// Why a test could not run here.
+#[derive(Debug)]
+pub struct Skip(pub String);
+
+impl fmt::Display for Skip {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl Error for Skip {}
+
+type Inside = Box<dyn Fn(&World) -> Outcome + Send + Sync>;
+
+enum Body {
+    Here(Box<dyn Fn() -> Outcome + Send + Sync>),
+    World(Side, Inside),
+    Twin(Scenario),
+}
+
+/// A test.
+pub struct Case {
+    name: String,
+    body: Body,
+}
+
+impl Case {
+    /// A test that needs no world of its own.
+    pub fn here(name: &str, body: impl Fn() -> Outcome + Send + Sync + 'static) -> Case {
+        Case { name: name.into(), body: Body::Here(Box::new(body)) }
+    }
+
+    /// A test inside a world, where it is root and process 1.
+    pub fn world(
+        name: &str,
+        side: Side,
+        body: impl Fn(&World) -> Outcome + Send + Sync + 'static,
+    ) -> Case {
+        Case { name: name.into(), body: Body::World(side, Box::new(body)) }
+    }
+
+    /// A scenario run once with each library, and the two compared.
+    pub fn twin(scenario: Scenario) -> Case {
+        Case { name: scenario.name.into(), body: Body::Twin(scenario) }
+    }
+
+    /// What the case does in the world it is in.
+    pub(crate) fn inside(&self, world: &World) -> Outcome {
+        match &self.body {
+            Body::Here(body) => body(),
+            Body::World(_, body) => body(world),
+            Body::Twin(scenario) => (scenario.body)(world),
+        }
+    }
+
+    fn outside(&self) -> Outcome {
+        match &self.body {
+            Body::Here(body) => body(),
+            Body::World(side, _) => world::Outside::new()?.run(&self.name, *side),
+            Body::Twin(scenario) => scenario.run(),
+        }
+    }
+}
+
+/// The main of a test executable: all its cases, or, started anew inside a world, one.
+pub fn run(cases: Vec<Case>) -> ExitCode {
+    if let Some(code) = world::continue_inside(&cases) {
+        return code;
+    }
+    let trials = cases
+        .into_iter()
+        .map(Arc::new)
+        .map(|case| Trial::ignorable_test(case.name.clone(), move || conclude(&case)))
+        .collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+pub(crate) fn find<'a>(cases: &'a [Case], name: &str) -> Option<&'a Case> {
+    cases.iter().find(|case| case.name == name)
+}
+
+fn conclude(case: &Case) -> Result<Completion, Failed> {
+    let Err(error) = case.outside() else {
+        return Ok(Completion::Completed);
+    };
+    match error.downcast::<Skip>() {
+        Ok(skip) if place::no_skip() => {
+            Err(format!("may not be skipped in this run, but: {skip}").into())
+        }
+        Ok(skip) => {
+            note_skipped(&case.name, &skip);
+            Ok(Completion::ignored_with(skip))
+        }
+        Err(error) => Err(error.to_string().into()),
+    }
+}
+
+/// So that a run of many test executables can end with one list.
+fn note_skipped(name: &str, skip: &Skip) {
+    let Some(list) = env::var_os("UTEMPTER_SKIPPED") else {
+        return;
+    };
+    let line = format!("{name}: {skip}\n");
+    let written = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&list)
+        .and_then(|mut file| file.write_all(line.as_bytes()));
+    if let Err(error) = written {
+        eprintln!("{}: {error}", list.to_string_lossy());
+    }
+}
