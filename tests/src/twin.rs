@@ -1,6 +1,6 @@
 //! The same steps with Debian's C library and with ours, and what differs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fs;
 use std::path::Path;
@@ -43,9 +43,13 @@ impl Scenario {
         let c = self.world(Side::C)?;
         let ours = self.world(Side::Ours)?;
         let seen = compare(&c, &ours);
-        let described =
-            table()?.into_iter().find(|entry| entry.name == self.name).map(|entry| entry.differs);
-        judge(&seen, &described.unwrap_or_default())
+        let described: Vec<Difference> = table()?
+            .iter()
+            .filter_map(|entry| entry.seen.get(self.name))
+            .flatten()
+            .cloned()
+            .collect();
+        judge(&seen, &described)
     }
 
     fn world(&self, side: Side) -> Result<Trace, Box<dyn Error + Send + Sync>> {
@@ -61,12 +65,12 @@ impl Scenario {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// The scenario's name.
-    pub name: String,
-    /// Why ours differs.
+    /// What differs, in a sentence.
+    pub title: String,
+    /// Why.
     pub reason: String,
-    /// In what, exactly.
-    pub differs: Vec<Difference>,
+    /// Where exactly, by scenario.
+    pub seen: BTreeMap<String, Vec<Difference>>,
 }
 
 /// One place where the two runs differ.
@@ -84,7 +88,7 @@ pub struct Difference {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
-    scenario: Vec<Entry>,
+    difference: Vec<Entry>,
 }
 
 /// The table of deliberate differences.
@@ -95,11 +99,12 @@ struct Table {
 pub fn table() -> Result<Vec<Entry>, Box<dyn Error + Send + Sync>> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("differences.toml");
     let table: Table = toml::from_str(&fs::read_to_string(file)?)?;
-    Ok(table.scenario)
+    Ok(table.difference)
 }
 
-/// What a run left: each place with what is there.
-struct Trace(HashMap<String, String>);
+/// What a run left: each place with what is there, by field where it is a record.
+#[derive(Default)]
+struct Trace(BTreeMap<String, Vec<(&'static str, String)>>);
 
 impl Trace {
     fn read(
@@ -107,62 +112,68 @@ impl Trace {
         begin: Duration,
         end: Duration,
     ) -> Result<Trace, Box<dyn Error + Send + Sync>> {
-        let mut places = HashMap::new();
-        let transcript = fs::read_to_string(directory.join("run/transcript"))?;
+        let mut trace = Trace::default();
         let mut clients = Vec::new();
-        for (number, line) in transcript.lines().enumerate() {
-            let mut line = line.to_owned();
-            if let Some(pid) = line.strip_prefix("pid ") {
-                clients.push(pid.parse()?);
-                line = "pid of a client".into();
-            }
-            places.insert(format!("transcript {}", number + 1), line);
+        let transcript = fs::read(directory.join("run/transcript"))?;
+        for (number, line) in String::from_utf8_lossy(&transcript).lines().enumerate() {
+            let line = match line.strip_prefix("pid ") {
+                Some(pid) => {
+                    clients.push(pid.parse()?);
+                    "pid of a client"
+                }
+                None => line,
+            };
+            trace.note(format!("transcript {}", number + 1), line.to_owned());
         }
         for (name, file) in [("utmp", "run/utmp"), ("wtmp", "log/wtmp")] {
             let bytes = match fs::read(directory.join(file)) {
                 Ok(bytes) => bytes,
                 Err(error) => {
-                    places.insert(name.into(), error.kind().to_string());
+                    trace.note(name.into(), error.kind().to_string());
                     continue;
                 }
             };
-            places.insert(format!("{name} bytes"), bytes.len().to_string());
-            let whole = bytes.len() / utmp::SIZE * utmp::SIZE;
-            for (number, record) in utmp::decode(&bytes[..whole])?.iter().enumerate() {
+            let (whole, torn) = bytes.split_at(bytes.len() / utmp::SIZE * utmp::SIZE);
+            if !torn.is_empty() {
+                trace.note(format!("{name} torn"), format!("{torn:?}"));
+            }
+            for (number, record) in utmp::decode(whole)?.iter().enumerate() {
                 let place = format!("{name} record {}", number + 1);
-                note(&mut places, &place, record, &clients, begin, end);
+                trace.0.insert(place, fields(record, &clients, begin, end));
             }
         }
-        Ok(Trace(places))
+        Ok(trace)
+    }
+
+    fn note(&mut self, place: String, value: String) {
+        self.0.insert(place, vec![("", value)]);
     }
 }
 
-fn note(
-    places: &mut HashMap<String, String>,
-    place: &str,
+/// The fields of a record, with what differs from run to run put in words.
+fn fields(
     record: &Record,
     clients: &[i32],
     begin: Duration,
     end: Duration,
-) {
-    for (field, mut value) in record.fields() {
-        // The pid differs from run to run, but is the client's own in both.
-        if field == "ut_pid" {
+) -> Vec<(&'static str, String)> {
+    let mut fields = record.fields();
+    for (field, value) in &mut fields {
+        // The pid is the client's own in both, or it is not equal.
+        if *field == "ut_pid" {
             if let Some(client) = clients.iter().position(|pid| *pid == record.pid()) {
-                value = format!("of client {}", client + 1);
+                *value = format!("of client {}", client + 1);
             }
         }
-        if field == "ut_tv" && record.microseconds() < 1_000_000 {
-            let time = Duration::new(
-                u64::from(record.seconds()),
-                record.microseconds().unsigned_abs() * 1000,
-            );
+        if *field == "ut_tv" && (0..1_000_000).contains(&record.microseconds()) {
+            let fraction = record.microseconds().unsigned_abs() * 1000;
+            let time = Duration::new(u64::from(record.seconds()), fraction);
             if (begin..=end).contains(&time) {
-                value = "during the run".into();
+                *value = "during the run".into();
             }
         }
-        places.insert(format!("{place} {field}"), value);
     }
+    fields
 }
 
 fn now() -> Duration {
@@ -170,26 +181,51 @@ fn now() -> Duration {
 }
 
 fn compare(c: &Trace, ours: &Trace) -> Vec<Difference> {
-    let mut places: Vec<&String> = c.0.keys().chain(ours.0.keys()).collect();
-    places.sort();
-    places.dedup();
-    let value = |trace: &Trace, place: &String| {
-        trace.0.get(place).cloned().unwrap_or_else(|| "nothing".into())
+    let mut differences = Vec::new();
+    let places: BTreeSet<&String> = c.0.keys().chain(ours.0.keys()).collect();
+    for place in places {
+        match (c.0.get(place), ours.0.get(place)) {
+            (Some(c), Some(ours)) if c.len() == ours.len() => {
+                let pairs = c.iter().zip(ours).filter(|(c, ours)| c != ours);
+                differences.extend(pairs.map(|((field, c), (_, ours))| Difference {
+                    at: format!("{place} {field}").trim_end().to_owned(),
+                    c: c.clone(),
+                    ours: ours.clone(),
+                }));
+            }
+            (c, ours) => {
+                differences.push(Difference { at: place.clone(), c: whole(c), ours: whole(ours) })
+            }
+        }
+    }
+    differences
+}
+
+/// A place that the other run does not have, in one line: what is zero is left out.
+fn whole(place: Option<&Vec<(&'static str, String)>>) -> String {
+    let Some(fields) = place else {
+        return "nothing".into();
     };
-    places
-        .into_iter()
-        .map(|place| Difference { at: place.clone(), c: value(c, place), ours: value(ours, place) })
-        .filter(|difference| difference.c != difference.ours)
-        .collect()
+    let is_zero = |value: &str| value.bytes().all(|byte| b"0[], ".contains(&byte));
+    let parts: Vec<String> = fields
+        .iter()
+        .filter(|(_, value)| !is_zero(value))
+        .map(|(field, value)| format!("{field} {value}").trim_start().to_owned())
+        .collect();
+    parts.join(", ")
 }
 
 fn judge(seen: &[Difference], described: &[Difference]) -> Outcome {
     let mut text = String::new();
-    for difference in seen.iter().filter(|difference| !described.contains(difference)) {
-        text += &format!("differs, and the table does not say so:\n{}", line(difference));
-    }
-    for difference in described.iter().filter(|difference| !seen.contains(difference)) {
-        text += &format!("should differ by the table, and does not:\n{}", line(difference));
+    for (title, these, those) in [
+        ("differs, and the table does not say so:", seen, described),
+        ("should differ by the table, and does not:", described, seen),
+    ] {
+        let alone: Vec<String> =
+            these.iter().filter(|one| !those.contains(one)).map(line).collect();
+        if !alone.is_empty() {
+            text += &format!("{title}\n{}", alone.concat());
+        }
     }
     if text.is_empty() { Ok(()) } else { Err(text.into()) }
 }
@@ -211,9 +247,8 @@ mod tests {
     #[test]
     fn every_byte_of_a_record_but_pid_and_time_counts() {
         let trace = |record: &Record| {
-            let mut places = HashMap::new();
-            note(&mut places, "utmp record 1", record, &[7], Duration::ZERO, Duration::ZERO);
-            Trace(places)
+            let fields = fields(record, &[7], Duration::ZERO, Duration::ZERO);
+            Trace([("utmp record 1".into(), fields)].into())
         };
         let record = Record::new(7, 7, "pts/0", "ts/0", "alice", "host");
         for at in 0..utmp::SIZE {
@@ -222,6 +257,16 @@ mod tests {
             let differences = compare(&trace(&record), &trace(&other));
             assert_eq!(differences.len(), 1, "byte {at}: {differences:?}");
         }
+    }
+
+    #[test]
+    fn a_record_too_many_is_a_difference() {
+        let fields =
+            fields(&Record::new(8, 7, "pts/0", "", "", ""), &[7], Duration::ZERO, Duration::ZERO);
+        let one = Trace([("wtmp record 1".into(), fields)].into());
+        let text = "ut_type 8, ut_pid of client 1, ut_line pts/0, ut_tv 1000000000.000000";
+        let expected = [difference("wtmp record 1", "nothing", text)];
+        assert_eq!(compare(&Trace::default(), &one), expected);
     }
 
     #[test]
@@ -238,8 +283,11 @@ mod tests {
     #[test]
     fn every_difference_has_a_reason() {
         for entry in table().expect("differences.toml is as it should be") {
-            assert!(!entry.reason.trim().is_empty(), "{}", entry.name);
-            assert!(!entry.differs.is_empty(), "{}", entry.name);
+            assert!(!entry.title.trim().is_empty() && !entry.reason.trim().is_empty());
+            assert!(!entry.seen.is_empty(), "{}", entry.title);
+            for (scenario, differences) in entry.seen {
+                assert!(!differences.is_empty(), "{}: {scenario}", entry.title);
+            }
         }
     }
 }
