@@ -49,8 +49,9 @@ install:
 	$(INSTALL) -p -m 644 '$(built)/libutempter.a' '$(DESTDIR)$(libdir)/'
 	$(INSTALL) -p -m 644 include/utempter.h '$(DESTDIR)$(includedir)/'
 	sed -e 's|@prefix@|$(prefix)|' -e 's|@libdir@|$(libdir)|' -e 's|@includedir@|$(includedir)|' \
-		-e 's|@version@|$(version)|' pkgconfig/libutempter.pc.in > '$(built)/libutempter.pc'
-	$(INSTALL) -p -m 644 '$(built)/libutempter.pc' '$(DESTDIR)$(pkgconfigdir)/'
+		-e 's|@version@|$(version)|' pkgconfig/libutempter.pc.in \
+		> '$(DESTDIR)$(pkgconfigdir)/libutempter.pc'
+	chmod 644 '$(DESTDIR)$(pkgconfigdir)/libutempter.pc'
 	$(INSTALL) -p -m 644 man/utempter.3 '$(DESTDIR)$(man3dir)/'
 	$(INSTALL) -p -m 644 man/utempter.8 '$(DESTDIR)$(man8dir)/'
 	for name in libutempter $(functions); do \
@@ -66,15 +67,15 @@ uninstall:
 		'$(DESTDIR)$(includedir)/utempter.h' '$(DESTDIR)$(pkgconfigdir)/libutempter.pc' \
 		'$(DESTDIR)$(man8dir)/utempter.8' '$(DESTDIR)$(libexecdir)/utempter/utempter'
 	for name in utempter libutempter $(functions); do rm -f '$(DESTDIR)$(man3dir)/'$$name.3; done
-	-rmdir '$(DESTDIR)$(libexecdir)/utempter'
+	rmdir '$(DESTDIR)$(libexecdir)/utempter' 2>/dev/null || :
 
 # Whole trees, as a package would have them, for the tests to read.
 stage = $(MAKE) install prefix=/usr libdir=/usr/lib/$(triplet) libexecdir=/usr/lib/$(triplet)
 stage:
-	rm -rf '$(CARGO_TARGET_DIR)/stage'
+	rm -rf '$(CARGO_TARGET_DIR)/stage' '$(CARGO_TARGET_DIR)/built-stage'
 	$(stage) DESTDIR='$(abspath $(CARGO_TARGET_DIR))/stage' built='$(CARGO_TARGET_DIR)/built-stage'
 stage-gnu-ld:
-	rm -rf '$(CARGO_TARGET_DIR)/stage-gnu-ld'
+	rm -rf '$(CARGO_TARGET_DIR)/stage-gnu-ld' '$(CARGO_TARGET_DIR)/built-stage-gnu-ld'
 	$(stage) DESTDIR='$(abspath $(CARGO_TARGET_DIR))/stage-gnu-ld' \
 		built='$(CARGO_TARGET_DIR)/built-stage-gnu-ld' LINKER=gnu
 
