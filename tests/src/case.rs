@@ -5,14 +5,15 @@ use std::error::Error;
 use std::fmt;
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
-use crate::place;
 use crate::twin::Scenario;
 use crate::world::{self, Side, World};
+use crate::{compile, place};
 
 /// How a test ended: well, or with what went wrong, or as [`Skip`].
 pub type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
@@ -30,10 +31,12 @@ impl fmt::Display for Skip {
 impl Error for Skip {}
 
 type Inside = Box<dyn Fn(&World) -> Outcome + Send + Sync>;
+/// Makes the program that is [`World::CLIENT`] inside.
+type Client = fn() -> Result<PathBuf, Box<dyn Error + Send + Sync>>;
 
 enum Body {
     Here(Box<dyn Fn() -> Outcome + Send + Sync>),
-    World(Side, Inside),
+    World(Side, Client, Inside),
     Twin(Scenario),
 }
 
@@ -55,7 +58,17 @@ impl Case {
         side: Side,
         body: impl Fn(&World) -> Outcome + Send + Sync + 'static,
     ) -> Case {
-        Case { name: name.into(), body: Body::World(side, Box::new(body)) }
+        Case::world_of(name, side, compile::client, body)
+    }
+
+    /// A test inside a world, with a client of its own.
+    pub fn world_of(
+        name: &str,
+        side: Side,
+        client: Client,
+        body: impl Fn(&World) -> Outcome + Send + Sync + 'static,
+    ) -> Case {
+        Case { name: name.into(), body: Body::World(side, client, Box::new(body)) }
     }
 
     /// A scenario run once with each library, and the two compared.
@@ -67,7 +80,7 @@ impl Case {
     pub(crate) fn inside(&self, world: &World) -> Outcome {
         match &self.body {
             Body::Here(body) => body(),
-            Body::World(_, body) => body(world),
+            Body::World(_, _, body) => body(world),
             Body::Twin(scenario) => (scenario.body)(world),
         }
     }
@@ -75,7 +88,9 @@ impl Case {
     fn outside(&self) -> Outcome {
         match &self.body {
             Body::Here(body) => body(),
-            Body::World(side, _) => world::Outside::new()?.run(&self.name, *side),
+            Body::World(side, client, _) => {
+                world::Outside::new()?.run(&self.name, *side, &client()?)
+            }
             Body::Twin(scenario) => scenario.run(),
         }
     }

@@ -31,8 +31,23 @@ pub fn compile<S: AsRef<OsStr>>(
     bounded::run(Command::new(compiler).args(arguments), LIMIT)?.text()
 }
 
-/// Where `client` was compiled to, for the worlds.
-pub const CLIENT_VARIABLE: &str = "UTEMPTER_WORLD_CLIENT";
+/// Compiles into a file of this name, beside the test executable.
+///
+/// # Errors
+///
+/// As [`compile`].
+pub fn program<S: AsRef<OsStr>>(
+    name: &str,
+    compiler: &str,
+    arguments: &[S],
+) -> Result<PathBuf, Box<dyn Error + Send + Sync>> {
+    let file = env::current_exe()?.with_extension(name);
+    let mut all: Vec<&OsStr> = vec!["-Wall".as_ref(), "-Wextra".as_ref(), "-Werror".as_ref()];
+    all.extend(arguments.iter().map(AsRef::as_ref));
+    all.extend(["-o".as_ref(), file.as_os_str()]);
+    compile(compiler, &all)?;
+    Ok(file)
+}
 
 /// The program `c/client.c`, linked by name with the library that Debian installs, so that
 /// the same bytes run with the C library and with ours.
@@ -43,30 +58,13 @@ pub const CLIENT_VARIABLE: &str = "UTEMPTER_WORLD_CLIENT";
 pub fn client() -> Result<PathBuf, Box<dyn Error + Send + Sync>> {
     static CLIENT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     place::program("gcc", "gcc")?;
-    let library = place::c_library()?;
-    CLIENT
-        .get_or_init(|| build_client(&library).map_err(|e| e.to_string()))
-        .clone()
-        .map_err(|error| format!("c/client.c: {error}").into())
-}
-
-fn build_client(library: &Path) -> Result<PathBuf, Box<dyn Error + Send + Sync>> {
-    // Beside the test executable: a place of cargo's, one for each.
-    let client = env::current_exe()?.with_extension("client");
-    let include = place::repository().join("include");
-    let c_file = source("client.c");
     let arguments = [
-        "-Wall".as_ref(),
-        "-Wextra".as_ref(),
-        "-Werror".as_ref(),
-        "-Wno-deprecated-declarations".as_ref(),
-        "-I".as_ref(),
-        include.as_os_str(),
-        "-o".as_ref(),
-        client.as_os_str(),
-        c_file.as_os_str(),
-        library.as_os_str(),
+        source("client.c").into_os_string(),
+        "-Wno-deprecated-declarations".into(),
+        "-I".into(),
+        place::repository().join("include").into(),
+        place::c_library()?.into(),
     ];
-    compile("gcc", &arguments)?;
-    Ok(client)
+    let client = || program("client", "gcc", &arguments).map_err(|error| error.to_string());
+    Ok(CLIENT.get_or_init(client).clone()?)
 }

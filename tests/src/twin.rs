@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::Deserialize;
 
 use crate::case::Outcome;
+use crate::compile;
 use crate::utmp::{self, Record};
 use crate::world::{Outside, Side, World};
 
@@ -55,7 +56,7 @@ impl Scenario {
     fn world(&self, side: Side) -> Result<Trace, Box<dyn Error + Send + Sync>> {
         let begin = now();
         let outside = Outside::new()?;
-        outside.run(self.name, side)?;
+        outside.run(self.name, side, &compile::client()?)?;
         // The clock that files and records are stamped with may lag by a tick.
         Trace::read(outside.path(), begin - Duration::from_secs(1), now() + Duration::from_secs(1))
     }

@@ -23,7 +23,7 @@ use tempfile::TempDir;
 
 use crate::case::{self, Case, Outcome, Skip};
 use crate::utmp::{self, Record};
-use crate::{bounded, compile, place};
+use crate::{bounded, place};
 pub use layout::new_devpts;
 pub use user::{ALICE, BOB, LONG, NAMELESS, User};
 
@@ -91,19 +91,19 @@ impl Outside {
         self.directory.path()
     }
 
-    /// Runs the case inside, with the library of `side`.
+    /// Runs the case inside, with the library of `side` and this client.
     ///
     /// # Errors
     ///
     /// What went wrong inside.
-    pub fn run(&self, case: &str, side: Side) -> Outcome {
+    pub fn run(&self, case: &str, side: Side, client: &Path) -> Outcome {
         let mut command = Command::new(env::current_exe()?);
         command
             .env("UTEMPTER_WORLD", "unshare")
             .env("UTEMPTER_WORLD_CASE", case)
             .env("UTEMPTER_WORLD_SIDE", side.name())
             .env("UTEMPTER_WORLD_DIRECTORY", self.path())
-            .env(compile::CLIENT_VARIABLE, compile::client()?);
+            .env("UTEMPTER_WORLD_CLIENT", client);
         let output = bounded::run(&mut command, LIMIT)?;
         match output.status.code() {
             Some(0) => Ok(()),

@@ -11,7 +11,7 @@ use nix::unistd::Group;
 
 use super::user::{self, ALICE};
 use super::{Side, World};
-use crate::{compile, place};
+use crate::place;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -92,7 +92,7 @@ fn fill(private: &Path, side: Side, utmp: u32) -> Result {
         fs::set_permissions(private.join(name), Permissions::from_mode(0o755))?;
     }
     chown(private.join("home"), Some(ALICE.uid), Some(ALICE.gid))?;
-    let client = env::var_os(compile::CLIENT_VARIABLE).ok_or("no client was compiled")?;
+    let client = env::var_os("UTEMPTER_WORLD_CLIENT").ok_or("no client was compiled")?;
     let to = private.join(Path::new(World::CLIENT).strip_prefix("/tmp")?);
     fs::copy(&client, &to)?;
     fs::set_permissions(&to, Permissions::from_mode(0o755))?;

@@ -126,7 +126,7 @@ pub fn scenarios() -> Vec<Scenario> {
             world.run(&["open a", "add a host"]).map(drop)
         }),
         Scenario::new("a terminal above pts/9999", |world| {
-            high::enough_ptys()?;
+            let _many = high::ManyPtys::allow()?;
             world.run(&["open-many 10000", "open a", "add a host", "del a"]).map(drop)
         }),
         Scenario::new("a terminal of each length of number", |world| {
@@ -155,19 +155,42 @@ pub fn scenarios() -> Vec<Scenario> {
 
 /// What more than ten thousand ptys need of the machine.
 mod high {
+    use std::error::Error;
     use std::fs;
 
     use nix::sys::resource::{Resource, setrlimit};
-    use utempter_tests::{Outcome, Skip};
+    use utempter_tests::{Skip, place};
 
+    const NEEDED: u32 = 12_000;
     const LIMIT: &str = "/proc/sys/kernel/pty/max";
 
-    pub fn enough_ptys() -> Outcome {
-        let limit: u32 = fs::read_to_string(LIMIT)?.trim().parse()?;
-        if limit < 12_000 {
-            let need = format!("needs sysctl kernel.pty.max of 12000, which is {limit} here");
-            return Err(Skip(need).into());
+    /// As long as it lives there may be as many ptys as needed.
+    pub struct ManyPtys {
+        limit_before: Option<String>,
+    }
+
+    impl ManyPtys {
+        /// Raises the machine's limit only where nothing may be skipped.
+        pub fn allow() -> Result<ManyPtys, Box<dyn Error + Send + Sync>> {
+            setrlimit(Resource::RLIMIT_NOFILE, NEEDED.into(), NEEDED.into())?;
+            let limit = fs::read_to_string(LIMIT)?;
+            if limit.trim().parse::<u32>()? >= NEEDED {
+                return Ok(ManyPtys { limit_before: None });
+            }
+            if !place::no_skip() {
+                let need = format!("needs sysctl kernel.pty.max={NEEDED}, not {}", limit.trim());
+                return Err(Skip(need).into());
+            }
+            fs::write(LIMIT, NEEDED.to_string())?;
+            Ok(ManyPtys { limit_before: Some(limit) })
         }
-        Ok(setrlimit(Resource::RLIMIT_NOFILE, 12_000, 12_000)?)
+    }
+
+    impl Drop for ManyPtys {
+        fn drop(&mut self) {
+            if let Some(limit) = &self.limit_before {
+                fs::write(LIMIT, limit).expect("the limit of ptys as it was");
+            }
+        }
     }
 }
