@@ -177,6 +177,11 @@ static void step(const char *line)
     } else if (IS("open-readonly")) {
         if ((*slot(rest) = posix_openpt(O_RDONLY | O_NOCTTY)) < 0 || unlockpt(*slot(rest)) != 0)
             fail(line);
+    } else if (IS("open-path-only")) { /* open-path-only b a: a again, by O_PATH */
+        char path[32];
+        snprintf(path, sizeof path, "/proc/self/fd/%d", *slot(text(rest)));
+        if ((*slot(rest) = open(path, O_PATH)) < 0)
+            fail(line);
     } else if (IS("open-path")) {
         if ((*slot(rest) = open(text(rest), O_RDWR | O_NOCTTY)) < 0)
             fail(line);
@@ -248,6 +253,10 @@ static void step(const char *line)
         step_run(verb, rest, ORPHAN);
 
     /* The terminal. */
+    } else if (IS("packet")) {
+        int on = 1;
+        if (ioctl(*slot(rest), TIOCPKT, &on) != 0)
+            fail(line);
     } else if (IS("state")) {
         step_state(rest);
     } else if (IS("write")) {

@@ -3,9 +3,11 @@
 use std::env;
 use std::error::Error;
 use std::ffi::OsStr;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::{bounded, place};
@@ -41,11 +43,15 @@ pub fn program<S: AsRef<OsStr>>(
     compiler: &str,
     arguments: &[S],
 ) -> Result<PathBuf, Box<dyn Error + Send + Sync>> {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
     let file = env::current_exe()?.with_extension(name);
+    // Several tests may make the same program at once.
+    let new = file.with_extension(format!("{name}.{}", NUMBER.fetch_add(1, Relaxed)));
     let mut all: Vec<&OsStr> = vec!["-Wall".as_ref(), "-Wextra".as_ref(), "-Werror".as_ref()];
     all.extend(arguments.iter().map(AsRef::as_ref));
-    all.extend(["-o".as_ref(), file.as_os_str()]);
+    all.extend(["-o".as_ref(), new.as_os_str()]);
     compile(compiler, &all)?;
+    fs::rename(new, &file)?;
     Ok(file)
 }
 
