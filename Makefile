@@ -15,7 +15,7 @@ CARGO ?= cargo
 CARGOFLAGS ?=
 CARGO_TARGET_DIR ?= target
 # lld links the library within cargo; where there is none, GNU ld makes it from the static archive.
-LINKER = auto
+LINKER ?= auto
 INSTALL = install
 LN_S = ln -sfn
 
@@ -30,7 +30,7 @@ triplet = $(or $(shell $(CC) -print-multiarch 2>/dev/null),$(shell uname -m)-lin
 cargo = MAKEFLAGS= $(CARGO)
 
 export AR CARGO CARGOFLAGS CARGO_TARGET_DIR CC LDFLAGS LINKER MAKE
-export DESTDIR libexecdir built functions version rust_version
+export DESTDIR FULL libexecdir built functions version rust_version
 
 .PHONY: all install uninstall stage stage-gnu-ld test check demo header clean help
 
