@@ -327,34 +327,47 @@ static void a_small_stack(void)
     in_a_handler(SA_ONSTACK);
 }
 
-/* Both processes keep to their terminal when ^Z is typed there. */
+static void call_in_the_foreground(int slave)
+{
+    CHECK(setpgid(0, 0) == 0);
+    signal(SIGTTOU, SIG_IGN);
+    CHECK(tcsetpgrp(slave, getpid()) == 0);
+    handle(SIGTSTP, count_signal, SA_RESTART);
+    utempter_set_helper("/tmp/bin/slow");
+    CHECK(utempter_add_record(open_master(), "host") == 1);
+    CHECK(signals == 1);
+    _exit(0);
+}
+
+/* A ^Z that is typed where the program runs reaches the program, and nobody it waits for. */
 static void a_stop_key(void)
 {
     int terminal = open_master();
-    pid_t child = fork();
-    CHECK(child >= 0);
-    if (child == 0) {
-        setsid();
+    pid_t shell = fork();
+    CHECK(shell >= 0);
+    if (shell == 0) {
+        /* A job of a shell's: others are not stopped (setpgid(2), orphaned groups). */
+        CHECK(setsid() > 0);
         int slave = open(ptsname(terminal), O_RDWR);
         CHECK(slave >= 0 && ioctl(slave, TIOCSCTTY, 0) == 0);
-        handle(SIGTSTP, count_signal, SA_RESTART);
-        int master = open_master();
-        utempter_set_helper("/tmp/bin/slow");
-        CHECK(utempter_add_record(master, "host") == 1);
-        CHECK(signals == 1);
-        _exit(0);
+        pid_t job = fork();
+        CHECK(job >= 0);
+        if (job == 0)
+            call_in_the_foreground(slave);
+        int status = 0;
+        CHECK(waitpid(job, &status, 0) == job);
+        _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 9);
     }
     pause_ms(300);
     CHECK(write(terminal, "\x1a", 1) == 1);
     int status = 0;
     for (int wait = 0; wait < 300; wait++) {
-        if (waitpid(child, &status, WNOHANG) == child) {
+        if (waitpid(shell, &status, WNOHANG) == shell) {
             CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
             return;
         }
         pause_ms(10);
     }
-    kill(child, SIGKILL);
     CHECK(!"the call came back");
 }
 

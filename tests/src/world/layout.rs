@@ -56,10 +56,8 @@ pub(super) fn enter(directory: &Path, side: Side) -> Result {
     // A file system where setgid counts, whatever the machine's /tmp is mounted with.
     mount_at(Some("tmpfs"), &private, Some("tmpfs"), MsFlags::MS_NODEV, "mode=1777")?;
     fill(&private, side, utmp)?;
-    if side.stage().is_some() {
-        bind(&private.join("lib/libutempter.so.0"), &place::c_library()?)?;
-        bind(&private.join("lib/utempter"), &place::system_helper())?;
-    }
+    bind(&private.join("lib/libutempter.so.0"), &place::c_library()?)?;
+    bind(&private.join("lib/utempter"), &place::system_helper())?;
 
     bind(&directory.join("run"), "/run".as_ref())?;
     if !Path::new("/var/run").is_symlink() {
@@ -75,7 +73,10 @@ pub(super) fn enter(directory: &Path, side: Side) -> Result {
         bind("/dev/pts/ptmx".as_ref(), "/dev/ptmx".as_ref())?;
     }
     // Last, since the world's own directory is most likely in /tmp.
-    bind(&private, "/tmp".as_ref())
+    bind(&private, "/tmp".as_ref())?;
+    // What is still the machine's own, a test cannot change by mistake.
+    let read_only = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
+    mount_at(None, "/".as_ref(), None, read_only, "")
 }
 
 /// Mounts an instance of devpts that has nothing to do with any other.
@@ -97,14 +98,15 @@ fn fill(private: &Path, side: Side, utmp: u32) -> Result {
     fs::copy(&client, &to)?;
     fs::set_permissions(&to, Permissions::from_mode(0o755))?;
 
-    if let Some(stage) = side.stage() {
-        copy(&stage.library(), &private.join("lib/libutempter.so.0"))?;
-        let helper = private.join("lib/utempter");
-        copy(&stage.helper(), &helper)?;
-        chown(&helper, Some(0), Some(utmp))?;
-        fs::set_permissions(&helper, Permissions::from_mode(0o2711))?;
-    }
-    Ok(())
+    let (library, installed) = match side.stage() {
+        Some(stage) => (stage.library(), stage.helper()),
+        None => (place::c_library()?, place::system_helper()),
+    };
+    copy(&library, &private.join("lib/libutempter.so.0"))?;
+    let helper = private.join("lib/utempter");
+    copy(&installed, &helper)?;
+    chown(&helper, Some(0), Some(utmp))?;
+    Ok(fs::set_permissions(&helper, Permissions::from_mode(0o2711))?)
 }
 
 fn copy(from: &Path, to: &Path) -> Result {
