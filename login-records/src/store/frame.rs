@@ -1,10 +1,11 @@
 //! Whole records at whole offsets.
 //!
 //! What is done here holds with the lock and without it. An append is one write on an
-//! appending descriptor, so it cannot land on another writer's record. The file is cut only
-//! with the lock, and only to take back our own bytes. A size that is no multiple of the
-//! record may be another writer at work (the size grows page by page); only when it stays so
-//! is the tail torn, and then the next record goes over it, never behind it.
+//! appending descriptor, so it cannot land on another writer's record. A size that is no
+//! multiple of the record may be another writer at work (the size grows page by page); only
+//! when it stays so is the tail torn, and then the next record goes over it, never behind it.
+//! The file is cut only with the lock: to take back our own bytes, and to end a torn tail
+//! that no record has gone over.
 //!
 //! What remains without the lock: glibc computes the end of the file and then writes there
 //! (login/utmp_file.c), so a record that we append between the two is lost, in the instant
@@ -36,7 +37,7 @@ const ROOM: u64 = 1 << 20;
 
 /// Appends a record and says at which offset it lies.
 pub(super) fn append(file: &RecordFile, lock: &Lock<'_>, bytes: &Bytes) -> Result<u64, Errno> {
-    let size = settled_size(file)?;
+    let (size, _) = settled_size(file)?;
     check_room(size)?;
     if size % STEP != 0 {
         return over_torn_tail(file, size - size % STEP, bytes);
@@ -95,15 +96,31 @@ fn take_back(file: &RecordFile, lock: &Lock<'_>, start: u64, end: u64) {
     }
 }
 
-/// The size, once no other writer is in the midst of a record.
-fn settled_size(file: &RecordFile) -> Result<u64, Errno> {
+/// Cuts off what a writer killed in the midst of a record has left behind the last whole one.
+/// A record written into its slot has not gone over it.
+pub(super) fn cut_torn_tail(file: &RecordFile, lock: &Lock<'_>) {
+    if !lock.is_held() {
+        return;
+    }
+    if let Ok((size, true)) = settled_size(file) {
+        if size % STEP != 0 {
+            let _ = file.fd.truncate(size - size % STEP);
+        }
+    }
+}
+
+/// The size, once no other writer is in the midst of a record, and whether it came to rest.
+fn settled_size(file: &RecordFile) -> Result<(u64, bool), Errno> {
     let start = monotonic_us();
     let mut size = file.fd.stat()?.size;
     let mut since = start;
     while size % STEP != 0 {
         let now = monotonic_us();
-        if now - since >= SETTLED || now - start >= MOVING {
+        if now - since >= SETTLED {
             break;
+        }
+        if now - start >= MOVING {
+            return Ok((size, false));
         }
         sleep_us(1000);
         let seen = file.fd.stat()?.size;
@@ -111,7 +128,7 @@ fn settled_size(file: &RecordFile) -> Result<u64, Errno> {
             (size, since) = (seen, monotonic_us());
         }
     }
-    Ok(size)
+    Ok((size, true))
 }
 
 fn check_room(end: u64) -> Result<(), Errno> {

@@ -52,6 +52,7 @@ impl Utmp<'_> {
                 None => frame::append(self.0, &lock, bytes)?,
             };
             if frame::is_at(self.0, offset, bytes)? {
+                frame::cut_torn_tail(self.0, &lock);
                 return match found.live {
                     0 => Ok(()),
                     _ => self.end_others(record, offset),
@@ -213,6 +214,28 @@ mod tests {
         let test = TestFile::with(&bytes);
         put(&test, &login(2, 1));
         assert_eq!(test.records(), [login(1, 1), login(2, 1)]);
+    }
+
+    #[test]
+    fn a_torn_tail_goes_when_a_slot_is_written() {
+        let mut bytes = bytes_of(&login(1, 1));
+        bytes.extend_from_slice(&[0xff; 100]);
+        let test = TestFile::with(&bytes);
+        put(&test, &logout(1, 1));
+        assert_eq!(test.records(), [logout(1, 1)]);
+    }
+
+    #[test]
+    fn nothing_is_cut_without_the_lock() {
+        let mut bytes = bytes_of(&login(1, 1));
+        bytes.extend_from_slice(&[0xff; 100]);
+        let test = TestFile::with(&bytes);
+        let path = std::ffi::CString::new(test.path.to_str().unwrap()).unwrap();
+        let other = crate::store::RecordFile::open(&path).unwrap().unwrap();
+        let lock = Lock::take(&other.fd, &mut Patience::none());
+        assert!(lock.is_held());
+        Utmp(&test.file).put(&logout(1, 1), &mut Patience::none()).unwrap();
+        assert_eq!(test.bytes().len(), SIZE + 100);
     }
 
     #[test]
