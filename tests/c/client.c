@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -270,6 +271,14 @@ static void step(const char *line)
             if (fcntl(fd, F_GETFD) >= 0)
                 note(" %d", fd);
         note("\n");
+    } else if (IS("clock")) { /* milliseconds */
+        struct timespec now;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        note("clock: %lld\n", now.tv_sec * 1000LL + now.tv_nsec / 1000000);
+    } else if (IS("block-signals")) { /* all, as tmux does */
+        sigset_t all;
+        sigfillset(&all);
+        sigprocmask(SIG_BLOCK, &all, NULL);
     } else if (IS("sleep")) {
         struct timespec pause = {atoi(rest) / 1000, atoi(rest) % 1000 * 1000000L};
         nanosleep(&pause, NULL);
