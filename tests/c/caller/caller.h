@@ -46,7 +46,7 @@ int del(struct tally *tally, int master);
 void check_tally(const char *what, const struct tally *tally);
 void check_goes_on(int master);
 
-/* This program as the helper: see helper.c. NULL brings the real one back. */
+/* This program as the helper: see helper.c. NULL: the real one. */
 void use_helper(const char *behaviour);
 int is_helper(int argc, char **argv);
 int act_as_helper(int argc, char **argv);
@@ -54,7 +54,6 @@ int act_as_helper(int argc, char **argv);
 extern char mark[64];
 void new_mark(void);
 pid_t wait_for_mark(long limit_ms);
-const char *caught(int signal); /* for messages */
 
 /* The cases. */
 void case_plain(void);

@@ -17,11 +17,8 @@ static char self[4096];
 void use_helper(const char *behaviour)
 {
     if (!behaviour) {
-        utempter_set_helper(NULL);
-#ifdef REAL_HELPER
-        /* The C library would start the null pointer. */
+        /* NULL would do with ours alone. */
         utempter_set_helper(REAL_HELPER);
-#endif
         return;
     }
     if (!self[0])
@@ -132,9 +129,9 @@ static int probe(int argc, char **argv)
     fprintf(file, "entries of the caller's=%d\n", own);
     mode_t umask_now = umask(0);
     fprintf(file, "umask=%o\n", (unsigned)umask_now);
-    fprintf(file, "directory=%s\n", getcwd(part, 0) ? "?" : "?");
+    char directory[256];
+    fprintf(file, "directory=%s\n", getcwd(directory, sizeof directory) ? directory : "?");
     fprintf(file, "arguments=%d %s %s\n", argc, argv[1], argc > 2 ? argv[2] : "-");
-    snprintf(part, sizeof part, "%s.part", getenv("CALLER_MARK"));
     end_mark(file, part);
     return 0;
 }

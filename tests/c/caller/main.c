@@ -137,8 +137,10 @@ void check_tally(const char *what, const struct tally *tally)
     char text[128];
     snprintf(text, sizeof text, "%s: succeeded", what);
     check_of(text, tally->succeeded, tally->calls);
-    if (tally->succeeded < tally->calls && tally->last_errno != STALE_ERRNO)
-        saw("errno of the last call", "%s", errno_name(tally->last_errno));
+    if (tally->succeeded < tally->calls && tally->last_errno != STALE_ERRNO) {
+        snprintf(text, sizeof text, "%s: errno of the last", what);
+        saw(text, "%s", errno_name(tally->last_errno));
+    }
     if (tally->succeeded > 0) {
         snprintf(text, sizeof text, "%s: errno left as it was", what);
         check_of(text, tally->errno_kept, tally->succeeded);
