@@ -2,7 +2,9 @@
 //!
 //! Much of this runs in a process that shares the caller's memory, thread-local storage
 //! included: calls are made raw where the C library's function would be a cancellation point
-//! or would talk to the caller's other threads (waitpid, sigtimedwait, setgid).
+//! or would talk to the caller's other threads (waitpid, sigtimedwait, setgid), or where
+//! another library's function may be in its place that keeps a record of its own in memory
+//! (sigaction: ThreadSanitizer, Java's libjsig).
 
 use core::ffi::{CStr, c_char, c_int, c_long, c_ulong, c_void};
 use core::marker::PhantomData;
@@ -16,6 +18,17 @@ use crate::errno::Errno;
 #[link(name = "c")]
 unsafe extern "C" {
     static environ: *const *const c_char;
+
+    // ThreadSanitizer puts its own function in the place of the usual name, and then takes
+    // the new process for a fork of the whole program.
+    #[cfg_attr(target_env = "gnu", link_name = "__clone")]
+    fn clone(
+        enter: extern "C" fn(*mut c_void) -> c_int,
+        stack: *mut c_void,
+        flags: c_int,
+        argument: *mut c_void,
+        ...
+    ) -> c_int;
 }
 
 /// The calling thread's errno.
@@ -244,8 +257,7 @@ pub(crate) fn clone_vfork<J>(
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | exit_signal;
     // SAFETY: the stack is free, since its last user has ended or called exec before its
     // maker went on; `call` outlives the child's use of it for the same reason.
-    let pid =
-        unsafe { libc::clone(enter::<J>, stack.top, flags, (&raw const call).cast_mut().cast()) };
+    let pid = unsafe { clone(enter::<J>, stack.top, flags, (&raw const call).cast_mut().cast()) };
     check(pid.into())
 }
 
@@ -281,25 +293,30 @@ fn set_signals(signals: &Signals, before: *mut [c_ulong; SIGNAL_WORDS]) {
     };
 }
 
-/// SIGCHLD to its default in this process, and none for children that merely stop.
+/// SIGCHLD to its default in this process.
 pub(crate) fn default_child_signal() {
-    set_default(libc::SIGCHLD, libc::SA_NOCLDSTOP);
+    set_default(libc::SIGCHLD);
 }
 
 /// Every signal to its default in this process.
 pub(crate) fn default_signals() {
     for signal in 1..=SIGNALS as c_int {
-        set_default(signal, 0);
+        set_default(signal);
     }
 }
 
-fn set_default(signal: c_int, flags: c_int) {
-    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: zero is a valid sigaction, with the default as its handler; this process's
-    // signal table is its own. Signals that cannot be set are refused.
+fn set_default(signal: c_int) {
+    // The kernel's struct sigaction is smaller on every machine, and zero in it is the default.
+    let action = [0 as c_ulong; 8];
+    let none = null_mut::<c_void>();
+    let size = SIGNALS / 8;
+    // SAFETY: this process's signal table is its own. Signals that cannot be set are refused.
     unsafe {
-        (*action.as_mut_ptr()).sa_flags = flags;
-        libc::sigaction(signal, action.as_ptr(), null_mut());
+        #[cfg(not(any(target_arch = "sparc", target_arch = "sparc64")))]
+        libc::syscall(libc::SYS_rt_sigaction, signal, &action, none, size);
+        // With a return address before the size.
+        #[cfg(any(target_arch = "sparc", target_arch = "sparc64"))]
+        libc::syscall(libc::SYS_rt_sigaction, signal, &action, none, none, size);
     }
 }
 
