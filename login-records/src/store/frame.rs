@@ -103,7 +103,8 @@ pub(super) fn cut_torn_tail(file: &RecordFile, lock: &Lock<'_>) {
         return;
     }
     if let Ok((size, true)) = settled_size(file) {
-        if size % STEP != 0 {
+        // Looked at once more: a writer without the lock may have gone over it just now.
+        if size % STEP != 0 && file.fd.stat().is_ok_and(|stat| stat.size == size) {
             let _ = file.fd.truncate(size - size % STEP);
         }
     }
