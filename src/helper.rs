@@ -33,9 +33,9 @@ struct Job<'a> {
     master: c_int,
     room: &'a Room,
     /// errno of a failed exec.
-    exec_error: AtomicI32,
+    exec_error: &'a AtomicI32,
     /// How it ended: 0, an errno, or nothing yet.
-    outcome: AtomicI32,
+    outcome: &'a AtomicI32,
 }
 
 const NOTHING_YET: c_int = -1;
@@ -56,9 +56,10 @@ pub(crate) fn run(
         environment: room.environment(PID_NAME, &pid),
         master,
         room: &room,
-        exec_error: AtomicI32::new(0),
-        outcome: AtomicI32::new(NOTHING_YET),
+        exec_error: room.word(0),
+        outcome: room.word(1),
     };
+    job.outcome.store(NOTHING_YET, Relaxed);
     let signals = sys::block_all_signals();
     let status = supervise(&job);
     sys::restore_signals(signals);
@@ -77,21 +78,20 @@ fn supervise(job: &Job<'_>) -> c_int {
         Err(Errno(libc::EINVAL)) => start(libc::SIGCHLD),
         pid => pid,
     };
-    let collected = match pid {
+    match pid {
+        // Its exit status tells nothing: valgrind puts its own in the place, and a wait with
+        // __WALL in another thread may take it.
         Ok(pid) => sys::collect(pid),
         Err(Errno(errno)) => return errno,
-    };
-    match (job.outcome.load(Relaxed), collected) {
-        // Emulators that fork in place of a vfork share no memory: the exit status tells.
-        (NOTHING_YET, Some(status)) => status,
-        // Killed, or taken by a wait with __WALL in an emulator.
-        (NOTHING_YET, None) => libc::EIO,
-        (outcome, _) => outcome,
+    }
+    match job.outcome.load(Relaxed) {
+        // It was killed.
+        NOTHING_YET => libc::EIO,
+        outcome => outcome,
     }
 }
 
-/// The intermediate: starts the helper, sees it end, leaves word. Its exit status is the
-/// outcome too.
+/// The intermediate: starts the helper, sees it end, leaves word.
 fn intermediate(job: &Job<'_>) -> c_int {
     // Out of the caller's job: a ^Z at the terminal would stop the helper, or this process,
     // with the caller blocked behind it.
@@ -103,7 +103,7 @@ fn intermediate(job: &Job<'_>) -> c_int {
         Err(Errno(errno)) => errno,
     };
     job.outcome.store(outcome, Relaxed);
-    outcome
+    0
 }
 
 /// Waits for the helper, and kills it when its time is over.

@@ -10,7 +10,7 @@ use core::ffi::{CStr, c_char, c_int, c_long, c_ulong, c_void};
 use core::marker::PhantomData;
 use core::mem::{MaybeUninit, size_of};
 use core::ptr::{null, null_mut};
-use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+use core::sync::atomic::{AtomicI32, AtomicPtr, Ordering::Relaxed};
 
 use crate::errno::Errno;
 
@@ -90,10 +90,15 @@ pub(crate) fn descriptor_flags(fd: c_int) -> Result<c_int, Errno> {
     check(unsafe { libc::syscall(libc::SYS_fcntl, fd, libc::F_GETFD) })
 }
 
-/// Memory for a call: two stacks, and room for a copy of the environment.
+/// Memory for a call: two stacks, two words that the processes leave for each other, and room
+/// for a copy of the environment.
 ///
-/// From below: nothing, the helper's stack, nothing, the intermediate's stack, the copy. The
-/// parts that are nothing may not be touched, so that a stack that overflows ends its process.
+/// From below: nothing, the helper's stack, nothing, the intermediate's stack, the words, the
+/// copy. The parts that are nothing may not be touched, so that a stack that overflows ends
+/// its process.
+///
+/// All of it is shared with children, since emulators (valgrind, qemu-user) fork in place of
+/// a vfork.
 pub(crate) struct Room {
     base: *mut u8,
     size: usize,
@@ -103,13 +108,16 @@ pub(crate) struct Room {
 /// A multiple of every page size Linux has on the machines that Rust knows.
 const GUARD: usize = 64 * 1024;
 const STACK: usize = 64 * 1024;
+/// Where the words are. Both parts begin aligned.
+const WORDS: usize = 2 * (GUARD + STACK);
+const ENTRIES: usize = WORDS + 2 * size_of::<AtomicI32>();
 
 impl Room {
     pub(crate) fn map() -> Result<Room, Errno> {
         // The caller's entries, our own, and the end.
         let entries = environment().count() + 2;
-        let size = 2 * (GUARD + STACK) + entries * size_of::<*const c_char>();
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        let size = ENTRIES + entries * size_of::<*const c_char>();
+        let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         // SAFETY: new memory, nobody else's.
         let base = unsafe {
             libc::mmap(null_mut(), size, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)
@@ -142,11 +150,17 @@ impl Room {
         Stack { top: unsafe { self.base.add(top) }.cast(), room: PhantomData }
     }
 
+    /// One of two words, 0 at first.
+    pub(crate) fn word(&self, number: usize) -> &AtomicI32 {
+        // SAFETY: both lie within the memory mapped, aligned, and are only used as this.
+        unsafe { &*self.base.add(WORDS).cast::<AtomicI32>().add(number.min(1)) }
+    }
+
     /// The caller's environment with `own` in place of any that begins with `name`.
     pub(crate) fn environment<'a>(&'a self, name: &[u8], own: &'a Entry) -> Environment<'a> {
-        // SAFETY: behind the stacks there is room, aligned, for `entries` pointers.
+        // SAFETY: behind the words there is room, aligned, for `entries` pointers.
         let copy = unsafe {
-            let at = self.base.add(2 * (GUARD + STACK)).cast::<*const c_char>();
+            let at = self.base.add(ENTRIES).cast::<*const c_char>();
             core::slice::from_raw_parts_mut(at, self.entries)
         };
         let kept = environment().filter(|other| !other.to_bytes().starts_with(name));
@@ -237,7 +251,7 @@ impl<'a> Arguments<'a> {
 }
 
 /// Runs `body(job)` in a process of its own that shares this one's memory, and comes back
-/// with its pid once it has ended or called exec. What `body` returns is the exit status.
+/// with its pid once it has ended or called exec. What `body` returns is its exit status.
 pub(crate) fn clone_vfork<J>(
     stack: Stack<'_>,
     exit_signal: c_int,
@@ -320,19 +334,13 @@ fn set_default(signal: c_int) {
     }
 }
 
-/// Collects the intermediate: its exit status, or `None` where it was killed or taken.
-pub(crate) fn collect(pid: c_int) -> Option<c_int> {
-    loop {
-        match wait(pid, libc::__WALL) {
-            Ok(Waited::Exited(status)) => return Some(status),
-            Err(Errno(libc::EINTR)) => {}
-            _ => return None,
-        }
-    }
+/// Collects the intermediate, unless another thread already has.
+pub(crate) fn collect(pid: c_int) {
+    while wait(pid, libc::__WALL) == Err(Errno(libc::EINTR)) {}
 }
 
 /// How a child is.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Waited {
     Running,
     Exited(c_int),
