@@ -98,5 +98,7 @@ clean:
 	$(cargo) clean
 	rm -rf '$(CARGO_TARGET_DIR)'
 
+-include mk/dist.mk
+
 help:
 	@cat scripts/help
