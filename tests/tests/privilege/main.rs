@@ -7,6 +7,7 @@
 mod arguments;
 mod attempt;
 mod callers;
+mod calls;
 mod descriptors;
 mod environment;
 mod fuse;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
     cases.extend(process::cases());
     cases.extend(signals::cases());
     cases.extend(namespaces::cases());
+    cases.extend(calls::cases());
     run(cases)
 }
 
