@@ -6,6 +6,8 @@ use crate::refusal::Refusal;
 use crate::sys;
 
 const LOGNAME: &[u8] = b"LOGNAME=";
+/// Bytes of the longest login name (LOGIN_NAME_MAX, limits.h).
+const LONGEST: usize = 256;
 
 /// A login name, cut to the 32 bytes of `ut_user`.
 pub(crate) struct Account {
@@ -42,5 +44,7 @@ pub(crate) fn of(uid: u32) -> Result<Account, Refusal> {
 fn logname() -> Option<&'static CStr> {
     let entry = sys::environment().find(|entry| entry.to_bytes().starts_with(LOGNAME))?;
     let value = entry.to_bytes_with_nul().get(LOGNAME.len()..)?;
-    CStr::from_bytes_with_nul(value).ok().filter(|name| !name.is_empty())
+    let name = CStr::from_bytes_with_nul(value).ok()?;
+    // The C library puts the name on its stack for nscd, and hands it to every module.
+    (1..=LONGEST).contains(&name.count_bytes()).then_some(name)
 }

@@ -30,6 +30,14 @@ pub(crate) fn lay_down() -> Result<Lent, Refusal> {
 impl Lent {
     /// Runs `action` with what was lent, and lays it down again.
     pub(crate) fn with<T>(&self, action: impl FnOnce() -> T) -> Result<T, Refusal> {
+        let result = self.take().map(|()| action());
+        // Also where only one of the two could be taken: what follows is a report to files
+        // of the caller's choice.
+        self.lay_down()?;
+        result
+    }
+
+    fn take(&self) -> Result<(), Refusal> {
         // The uid first: it may be what allows to take the gid.
         if self.uid.lent != self.uid.real {
             sys::set_effective_uid(self.uid.lent).map_err(cannot)?;
@@ -37,9 +45,7 @@ impl Lent {
         if self.gid.lent != self.gid.real {
             sys::set_effective_gid(self.gid.lent).map_err(cannot)?;
         }
-        let result = action();
-        self.lay_down()?;
-        Ok(result)
+        Ok(())
     }
 
     fn lay_down(&self) -> Result<(), Refusal> {
