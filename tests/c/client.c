@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -279,6 +280,10 @@ static void step(const char *line)
         sigset_t all;
         sigfillset(&all);
         sigprocmask(SIG_BLOCK, &all, NULL);
+    } else if (IS("nofile")) { /* RLIMIT_NOFILE, which the log's own number is beyond */
+        struct rlimit limit = {atoi(rest), atoi(rest)};
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+            fail(line);
     } else if (IS("sleep")) {
         struct timespec pause = {atoi(rest) / 1000, atoi(rest) % 1000 * 1000000L};
         nanosleep(&pause, NULL);

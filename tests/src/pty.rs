@@ -107,6 +107,8 @@ pub fn id(line: &str) -> String {
 pub fn ending(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(0), _) => "0".into(),
+        // A shell's and the dynamic linker's word for what could not be started.
+        (Some(code @ 126..), _) => format!("exit {code}"),
         (Some(code), _) => match nix::errno::Errno::from_raw(code) {
             // The C library's helper knows no other failure.
             nix::errno::Errno::EPERM => "exit 1".into(),
