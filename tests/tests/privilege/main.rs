@@ -19,6 +19,7 @@ mod ptys;
 mod scene;
 mod signals;
 mod sys;
+mod syslog;
 mod tree;
 
 use std::process::ExitCode;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
     cases.extend(signals::cases());
     cases.extend(namespaces::cases());
     cases.extend(calls::cases());
+    cases.extend(syslog::cases());
     run(cases)
 }
 
