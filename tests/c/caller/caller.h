@@ -84,6 +84,7 @@ void case_job_one(void);
 void case_job_storm(void);
 void case_hung(void);
 void case_killed(void);
+void case_child_stopped(void);
 void case_probe(void);
 void case_low_masters(void);
 void case_errno(void);

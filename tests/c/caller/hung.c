@@ -96,6 +96,47 @@ void case_hung(void)
     }
 }
 
+/* What the caller has started to run the helper is stopped: with the C library that is the
+   helper itself. */
+void case_child_stopped(void)
+{
+    char name[64], pid[16] = "";
+    share(1);
+    new_mark();
+    pid_t caller = (pid_t)must("fork", fork());
+    if (caller == 0) {
+        struct tally tally = {0};
+        int master = open_pty();
+        use_helper("slow 500");
+        long begin = now_ms();
+        shared->value = utempter_add_record(master, "host");
+        shared->milliseconds = now_ms() - begin;
+        shared->returned = 1;
+        use_helper(NULL);
+        add(&tally, master);
+        del(&tally, master);
+        shared->goes_on = tally.succeeded == 2;
+        _exit(0);
+    }
+    if (!wait_for_mark(3000))
+        broken("the helper did not start");
+    snprintf(name, sizeof name, "/proc/%d/task/%d/children", (int)caller, (int)caller);
+    FILE *file = fopen(name, "re");
+    if (!file || !fgets(pid, sizeof pid, file) || atoi(pid) <= 0)
+        broken(name);
+    fclose(file);
+    must("kill", kill(atoi(pid), SIGSTOP));
+    for (long end = now_ms() + LIMIT; now_ms() < end && waitpid(caller, NULL, WNOHANG) == 0; sleep_ms(5))
+        ;
+    check_text("a call whose child is stopped",
+               !shared->returned ? "had not ended after 10 s" : shared->value == 1 ? "succeeded" : "failed", "succeeded");
+    if (shared->returned)
+        check_between("it took", shared->milliseconds, 450, 7000, "ms");
+    check_of("the terminal goes on", shared->goes_on, 1);
+    kill(atoi(pid), SIGKILL);
+    kill(caller, SIGKILL);
+}
+
 /* The terminal is killed in the midst of a call. */
 void case_killed(void)
 {

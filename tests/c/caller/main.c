@@ -213,6 +213,7 @@ static const struct {
     CASE(job_storm),
     CASE(hung),
     CASE(killed),
+    CASE(child_stopped),
     CASE(probe),
     CASE(low_masters),
     CASE(errno),

@@ -71,6 +71,8 @@ pub fn claims() -> Vec<Claim> {
             "a helper that resets its alarm",
             "a helper that is stopped",
         ]),
+        Claim::of("the caller's child stopped during a call", "child_stopped", 1)
+            .c_fails(&["a call whose child is stopped"]),
         Claim::of("the caller killed during a call", "killed", 1)
             .c_fails(&["the helper that it had started (deaf) 8.5 s later"]),
         Claim::of("what the helper is given", "probe", 1).c_fails(&[

@@ -21,7 +21,7 @@ pub fn claims() -> Vec<Claim> {
                 command
                     .args(["-q", "--leak-check=full", "--error-exitcode=99"])
                     // A child of a program with threads has lost what those had.
-                    .args(["--child-silent-after-fork=yes", World::CLIENT, case, "2"]);
+                    .args(["--child-silent-after-fork=yes", World::CLIENT, case, "1"]);
                 command
             })
         }),
