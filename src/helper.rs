@@ -24,6 +24,8 @@ const ALARM: u32 = 5;
 const DEADLINE: i64 = 6000;
 /// Milliseconds that a killed helper is waited for (it may be stuck in the kernel).
 const GRACE: i64 = 500;
+/// Milliseconds after which the intermediate goes on, should it have been stopped.
+const STOPPED: i64 = 100;
 
 /// What the processes share.
 struct Job<'a> {
@@ -93,6 +95,9 @@ fn supervise(job: &Job<'_>) -> c_int {
 
 /// The intermediate: starts the helper, sees it end, leaves word.
 fn intermediate(job: &Job<'_>) -> c_int {
+    // SIGSTOP cannot be blocked, and one to the caller's job may be on its way here while
+    // this process leaves it, with the job's SIGCONT never to arrive.
+    sys::continue_every(STOPPED);
     // Out of the caller's job: a ^Z at the terminal would stop the helper, or this process,
     // with the caller blocked behind it.
     sys::setsid();

@@ -362,11 +362,10 @@ fn wait(pid: c_int, options: c_int) -> Result<Waited, Errno> {
 /// Waits for a child until the monotonic clock shows `end`, in milliseconds. SIGCHLD, which
 /// wakes it, must be blocked and not ignored.
 pub(crate) fn wait_until(pid: c_int, end: i64) -> Waited {
-    let mut children = [0; SIGNAL_WORDS];
-    let bit = libc::SIGCHLD as u32 - 1;
-    if let Some(word) = children.get_mut((bit / c_ulong::BITS) as usize) {
-        *word = 1 << (bit % c_ulong::BITS);
-    }
+    // SIGCONT too, since the timer of `continue_every` runs on only once it is taken. Both
+    // are in the first word on every machine.
+    let mut signals = [0; SIGNAL_WORDS];
+    signals[0] = 1 << (libc::SIGCHLD - 1) | 1 << (libc::SIGCONT - 1);
     loop {
         match wait(pid, libc::WNOHANG) {
             Ok(Waited::Running) | Err(Errno(libc::EINTR)) => {}
@@ -378,18 +377,41 @@ pub(crate) fn wait_until(pid: c_int, end: i64) -> Waited {
         if left <= 0 {
             return Waited::Running;
         }
-        let time = [(left / 1000) as c_long, (left % 1000 * 1_000_000) as c_long];
+        let time = timespec(left);
         // SAFETY: the set has the size given and `time` is a struct timespec of the kernel's.
         unsafe {
             libc::syscall(
                 libc::SYS_rt_sigtimedwait,
-                &children,
+                &signals,
                 null_mut::<c_void>(),
                 &time,
                 SIGNALS / 8,
             )
         };
     }
+}
+
+/// Has the kernel send this process SIGCONT at intervals, whoever stops it: that counts even
+/// while the signal is blocked. Where timers are refused it goes without.
+pub(crate) fn continue_every(milliseconds: i64) {
+    let mut event = MaybeUninit::<libc::sigevent>::zeroed();
+    let mut timer: c_int = 0;
+    let times = [timespec(milliseconds), timespec(milliseconds)];
+    // SAFETY: zero is a valid sigevent; `timer` is writable, and `times` is a struct
+    // itimerspec of the kernel's. The raw calls, since the C library may allocate for its own.
+    unsafe {
+        (*event.as_mut_ptr()).sigev_notify = libc::SIGEV_SIGNAL;
+        (*event.as_mut_ptr()).sigev_signo = libc::SIGCONT;
+        let clock = libc::CLOCK_MONOTONIC;
+        if libc::syscall(libc::SYS_timer_create, clock, event.as_ptr(), &mut timer) == 0 {
+            libc::syscall(libc::SYS_timer_settime, timer, 0, &times, null_mut::<c_void>());
+        }
+    }
+}
+
+/// A struct timespec of the kernel's.
+fn timespec(milliseconds: i64) -> [c_long; 2] {
+    [(milliseconds / 1000) as c_long, (milliseconds % 1000 * 1_000_000) as c_long]
 }
 
 /// Milliseconds of a clock that is never set back.
