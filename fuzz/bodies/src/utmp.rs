@@ -1,0 +1,66 @@
+//! The line's slot in utmp, whatever the file holds.
+
+use login_records::store::{Patience, Utmp};
+use login_records::{DEAD_PROCESS, INIT_PROCESS, LOGIN_PROCESS, Record, USER_PROCESS};
+
+use crate::file::{LAYOUT, NOW, SIZE, Scene, encode};
+
+/// Whether the record stands for the line's session, ended or not.
+fn is_slot(record: &Record, line: &[u8; 32]) -> bool {
+    record.line == *line && (INIT_PROCESS..=DEAD_PROCESS).contains(&record.ut_type)
+}
+
+fn is_live(record: &Record) -> bool {
+    [USER_PROCESS, LOGIN_PROCESS].contains(&record.ut_type)
+}
+
+/// The input is a file, and a session that begins and ends.
+pub fn check(input: &[u8]) {
+    let scene = Scene::new(input);
+    let session = scene.session();
+    let mut before = scene.before.clone();
+    for record in [session.login(NOW), session.logout(NOW)] {
+        // Twice: the second time there is nothing to change.
+        for round in 0..2 {
+            Utmp(&scene.open()).put(&record, &mut Patience::default()).expect("a file in memory");
+            let after = scene.bytes();
+            judge(&before, &after, &record);
+            assert!(round == 0 || before == after, "the same once more changes the file");
+            before = after;
+        }
+    }
+}
+
+fn judge(before: &[u8], after: &[u8], put: &Record) {
+    assert_eq!(after.len() % SIZE, 0, "the file is torn");
+    let (whole, grown) = (before.len() / SIZE, after.len() / SIZE);
+    let decode = |bytes: &[u8]| LAYOUT.decode(bytes).expect("a whole record");
+    let had_slot = before.chunks_exact(SIZE).any(|old| is_slot(&decode(old), &put.line));
+    assert_eq!(grown, whole + usize::from(!had_slot), "{whole} records became {grown}");
+
+    let ours = encode(put);
+    let mut found = 0;
+    for (at, new) in after.chunks_exact(SIZE).enumerate() {
+        let old = before.get(at * SIZE..(at + 1) * SIZE);
+        let record = decode(new);
+        if new == ours {
+            found += 1;
+            // In its line's place, or behind all others.
+            assert!(old.is_none_or(|old| is_slot(&decode(old), &put.line)), "record {at} is lost");
+            continue;
+        }
+        let old = old.expect("what is new is ours");
+        if is_slot(&record, &put.line) {
+            assert!(!is_live(&record), "record {at} of the line is live beside ours");
+            let was = decode(old);
+            if is_live(&was) {
+                let ended = Record { ut_type: DEAD_PROCESS, time: put.time, ..was };
+                assert_eq!(record, ended, "record {at} has more changed than its end");
+                continue;
+            }
+        }
+        assert_eq!(new, old, "record {at} has changed");
+    }
+    // A dead record like ours may have been there before.
+    assert!(if is_live(put) { found == 1 } else { found >= 1 }, "ours is there {found} times");
+}
