@@ -26,7 +26,7 @@ static const struct hang {
 enum { HANGS = sizeof hangs / sizeof *hangs };
 
 static struct shared {
-    _Atomic int returned, value, number, goes_on;
+    _Atomic int returned, value, number, goes_on, signals;
     _Atomic long milliseconds;
     _Atomic pid_t helper;
 } *shared;
@@ -36,6 +36,12 @@ static void share(size_t count)
     shared = mmap(NULL, count * sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED)
         broken("shared memory");
+}
+
+static void on_child(int signal)
+{
+    (void)signal;
+    shared->signals++;
 }
 
 static void one(const struct hang *hang, struct shared *found)
@@ -108,6 +114,7 @@ void case_child_stopped(void)
         struct tally tally = {0};
         int master = open_pty();
         use_helper("slow 500");
+        must("sigaction", sigaction(SIGCHLD, &(struct sigaction){.sa_handler = on_child, .sa_flags = SA_RESTART}, NULL));
         long begin = now_ms();
         shared->value = utempter_add_record(master, "host");
         shared->milliseconds = now_ms() - begin;
@@ -133,6 +140,8 @@ void case_child_stopped(void)
     if (shared->returned)
         check_between("it took", shared->milliseconds, 450, 7000, "ms");
     check_of("the terminal goes on", shared->goes_on, 1);
+    /* The kernel tells a parent of children that stop, whatever their exit signal. */
+    saw("runs of the SIGCHLD handler", "%d", shared->signals);
     kill(atoi(pid), SIGKILL);
     kill(caller, SIGKILL);
 }
