@@ -146,6 +146,9 @@ fn is(world: &World, report: &mut Report, file: &str, shape: &Shape) -> Outcome 
     report.say("the record in the other file", if recorded { "there" } else { "lost" });
     report.say("changed", if changed.is_empty() { "nothing".into() } else { changed.join(", ") });
 
+    if world.side == Side::C && file == World::UTMP && shape.name == "a fifo" {
+        assert_eq!(called.ending, "hung", "the C library has changed");
+    }
     if world.side == Side::Ours {
         let ending = if file == World::UTMP { shape.ending } else { "0" };
         assert_eq!(called.ending, ending);

@@ -1,5 +1,6 @@
 //! Alice's terminals, adding and removing without end, and an account of what was kept.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Stdio;
 use std::thread::sleep;
@@ -86,13 +87,16 @@ pub fn account(adders: Vec<Running>) -> Result<Account, Failure> {
                 record.line() == line && u64::from(record.pid() as u32) == number("pid")
             })
             .collect();
+        let mut logins: BTreeMap<String, u64> = BTreeMap::new();
+        for record in own.iter().filter(|record| record.is_live()) {
+            *logins.entry(record.host()).or_default() += 1;
+        }
         let rounds = number("calls") / 2;
         let mut present = 0;
         for round in 1..=rounds {
-            let host = format!("r{round}");
-            let logins = own.iter().filter(|record| record.host() == host).count() as u64;
-            present += logins.min(1);
-            sum.twice += logins.saturating_sub(1);
+            let times = logins.remove(&format!("r{round}")).unwrap_or_default();
+            present += times.min(1);
+            sum.twice += times.saturating_sub(1);
         }
         let ends = own.iter().filter(|record| record.ut_type() == DEAD_PROCESS).count() as u64;
         present += ends.min(rounds);
@@ -127,7 +131,7 @@ pub fn account_of_writer(writer: Running, report: &mut Report) -> Result<u64, Fa
     let numbers = writer.finish()?;
     let number = |name: &str| numbers.get(name).copied().unwrap_or_default();
     let wtmp = fs::read(World::WTMP)?;
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for bytes in wtmp.chunks_exact(utmp::SIZE) {
         let record = Record(bytes.try_into()?);
         if record.pid() == pid && record.user() == "daemon" {
