@@ -281,7 +281,8 @@ static void step(const char *line)
         sigfillset(&all);
         sigprocmask(SIG_BLOCK, &all, NULL);
     } else if (IS("nofile")) { /* RLIMIT_NOFILE, which the log's own number is beyond */
-        struct rlimit limit = {atoi(rest), atoi(rest)};
+        struct rlimit limit;
+        limit.rlim_cur = limit.rlim_max = (rlim_t)atoi(rest);
         if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
             fail(line);
     } else if (IS("sleep")) {

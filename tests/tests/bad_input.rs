@@ -73,8 +73,7 @@ fn descriptors() -> Vec<Case> {
         refused("/dev/null", "ENOTTY", &["open-path a /dev/null"]),
         refused("a slave", "ENOTTY", &["open b", "slave a b"]),
         refused("a slave that is fd 0", "ENOTTY", &["open b", "slave a b", "move a 0"]),
-        // The kernel's own answer to everything asked of such a one.
-        refused("a slave whose master is closed", "EIO", &["open b", "slave a b", "close b"]),
+        refused("a slave whose master is closed", "ENOTTY", &["open b", "slave a b", "close b"]),
         refused("a read-only master", "EBADF", &["open-readonly a"]),
         refused("a master by O_PATH", "EBADF", &["open b", "open-path-only a b"]),
     ]
