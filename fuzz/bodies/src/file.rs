@@ -29,7 +29,8 @@ impl Scene {
         let (head, parts) = input.split_at(input.len().min(3));
         let head = |at: usize| head.get(at).copied().unwrap_or_default();
         let mut before: Vec<u8> = parts.chunks_exact(PART).flat_map(record).collect();
-        let torn = usize::from(u16::from_le_bytes([head(1), head(2)])) % (2 * SIZE);
+        // Seldom: the stores wait a while for a writer who might still be at work.
+        let torn = usize::from(u16::from_le_bytes([head(1), head(2)]));
         if torn < SIZE {
             before.extend(parts.iter().chain(&[0xff]).cycle().take(torn));
         }

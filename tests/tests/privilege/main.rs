@@ -9,6 +9,7 @@ mod attempt;
 mod callers;
 mod calls;
 mod descriptors;
+mod document;
 mod environment;
 mod fuse;
 mod limits;
@@ -43,10 +44,13 @@ fn main() -> ExitCode {
     .flatten()
     .collect();
     let table = table(&rows);
-    let mut cases = vec![Case::here("the table", move || {
-        println!("{table}");
-        Ok(())
-    })];
+    let mut cases = vec![
+        Case::here("the table", move || {
+            println!("{table}");
+            Ok(())
+        }),
+        Case::here("SECURITY.md names tests that exist", document::names_tests),
+    ];
     cases.extend(rows.into_iter().flat_map(Row::cases));
     cases.extend(environment::cases());
     cases.extend(arguments::cases());

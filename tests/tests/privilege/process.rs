@@ -13,7 +13,7 @@ use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{ForkResult, pipe};
 use utempter_tests::world::ALICE;
-use utempter_tests::{Case, Side, Skip, World, bounded};
+use utempter_tests::{Case, Side, Skip, World, bounded, place};
 
 use crate::attempt::{Attempt, Result, Running};
 use crate::scene::{Expect, Row, Scene};
@@ -203,8 +203,41 @@ fn no_core() -> Result {
     Ok(())
 }
 
+/// What the linker and loader do for it.
+fn built() -> Result {
+    let readelf = place::program("readelf", "binutils")?;
+    let mut command = Command::new(readelf);
+    command.args(["-W", "-h", "-l", "-d"]).arg(place::Stage::main().helper());
+    let text = bounded::run(&mut command, Duration::from_secs(10))?.text()?;
+    let lines: Vec<String> =
+        text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let has =
+        |words: &[&str]| lines.iter().any(|line| words.iter().all(|word| line.contains(word)));
+    for wanted in [
+        &["Type:", "DYN (Position-Independent Executable file)"][..],
+        &["GNU_RELRO"],
+        &["FLAGS", "BIND_NOW"],
+        &["GNU_STACK", " RW "],
+    ] {
+        if !has(wanted) {
+            return Err(format!("no {wanted:?} in\n{text}").into());
+        }
+    }
+    for other in [&["RPATH"][..], &["RUNPATH"], &["TEXTREL"], &["LOAD", "RWE"]] {
+        if has(other) {
+            return Err(format!("{other:?} in\n{text}").into());
+        }
+    }
+    let needed: Vec<&String> = lines.iter().filter(|line| line.contains("NEEDED")).collect();
+    match needed[..] {
+        [one] if one.ends_with("[libc.so.6]") => Ok(()),
+        _ => Err(format!("it needs {needed:?}").into()),
+    }
+}
+
 pub fn cases() -> Vec<Case> {
     vec![
+        Case::here("the helper's file has no fixed address, late binding or search path", built),
         Case::world("a helper at work is out of alice's reach", Side::Ours, |_| at_work()),
         Case::world("a helper that is killed leaves no core", Side::Ours, |_| no_core()),
     ]

@@ -1,0 +1,31 @@
+//! What SECURITY.md says is tested.
+
+use std::env;
+use std::fs;
+use std::process::Command;
+
+use utempter_tests::place;
+
+use crate::attempt::Result;
+
+/// Each name in quotes in its table is a test of this executable, or how some begin.
+pub fn names_tests() -> Result {
+    let list = Command::new(env::current_exe()?).arg("--list").output()?;
+    let list = String::from_utf8(list.stdout)?;
+    let text = fs::read_to_string(place::repository().join("SECURITY.md"))?;
+    let mut count = 0;
+    for row in text.lines().filter(|line| line.starts_with('|')) {
+        let tests = row.split('|').nth(3).ok_or("a row of three columns")?;
+        for name in tests.split('"').skip(1).step_by(2) {
+            let begin = name.trim_end_matches("...");
+            if !list.lines().any(|test| test.starts_with(begin)) {
+                return Err(format!("there is no test {name:?}").into());
+            }
+            count += 1;
+        }
+    }
+    match count {
+        20.. => Ok(()),
+        _ => Err(format!("{count} names only").into()),
+    }
+}
