@@ -119,6 +119,9 @@ static int notified(pid_t child)
     int status;
     switch (how) {
     case HANDLER:
+        /* ThreadSanitizer runs handlers at the next call that it watches. */
+        for (int i = 0; i < 10 && !handled; i++)
+            sleep_us(300);
         return handled > 0 && waitpid(child, &status, WNOHANG) == child;
     case NOCLDWAIT:
         return handled > 0 && waitpid(child, &status, WNOHANG) < 0 && errno == ECHILD;
