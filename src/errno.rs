@@ -15,7 +15,8 @@ impl Errno {
     pub(crate) fn from_status(status: c_int) -> Option<Errno> {
         match status {
             0 => None,
-            libc::EINTR => Some(Errno(libc::EIO)),
+            // Also what the dynamic linker and shells exit with where a program cannot start.
+            libc::EINTR | 126 | 127 => Some(Errno(libc::EIO)),
             1..=LARGEST => Some(Errno(status)),
             _ => Some(Errno(libc::EIO)),
         }
@@ -31,7 +32,7 @@ mod tests {
         assert_eq!(Errno::from_status(0), None);
         assert_eq!(Errno::from_status(libc::EPERM), Some(Errno(libc::EPERM)));
         assert_eq!(Errno::from_status(libc::ENOTTY), Some(Errno(libc::ENOTTY)));
-        for odd in [libc::EINTR, 134, 255, -1] {
+        for odd in [libc::EINTR, 126, 127, 134, 255, -1] {
             assert_eq!(Errno::from_status(odd), Some(Errno(libc::EIO)));
         }
     }
