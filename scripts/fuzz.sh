@@ -36,7 +36,7 @@ for target in $(cargo +nightly fuzz list); do
 	log=$work/$target.log
 	# A slow input is one that hangs: nothing here waits longer than for a torn tail.
 	if cargo +nightly fuzz run "$target" "$corpus" "fuzz/seeds/$target" -- \
-		-max_total_time="$seconds" -max_len=4096 -timeout=10 -print_final_stats=1 \
+		-max_total_time="$seconds" -max_len=400 -timeout=10 -print_final_stats=1 \
 		-artifact_prefix="$found/" > "$log" 2>&1
 	then
 		result='nothing found'

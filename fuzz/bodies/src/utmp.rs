@@ -3,7 +3,7 @@
 use login_records::store::{Patience, Utmp};
 use login_records::{DEAD_PROCESS, INIT_PROCESS, LOGIN_PROCESS, Record, USER_PROCESS};
 
-use crate::file::{LAYOUT, NOW, SIZE, Scene, encode};
+use crate::file::{NOW, SIZE, Scene, decode, encode};
 
 /// Whether the record stands for the line's session, ended or not.
 fn is_slot(record: &Record, line: &[u8; 32]) -> bool {
@@ -36,32 +36,30 @@ pub fn check(input: &[u8]) {
 fn judge(before: &[u8], after: &[u8], put: &Record) {
     assert_eq!(after.len() % SIZE, 0, "the file is torn");
     let (whole, grown) = (before.len() / SIZE, after.len() / SIZE);
-    let decode = |bytes: &[u8]| LAYOUT.decode(bytes).expect("a whole record");
-    let had_slot = before.chunks_exact(SIZE).any(|old| is_slot(&decode(old), &put.line));
+    let (were, are) = (decode(before), decode(after));
+    let had_slot = were.iter().any(|old| is_slot(old, &put.line));
     assert_eq!(grown, whole + usize::from(!had_slot), "{whole} records became {grown}");
 
     let ours = encode(put);
     let mut found = 0;
-    for (at, new) in after.chunks_exact(SIZE).enumerate() {
-        let old = before.get(at * SIZE..(at + 1) * SIZE);
-        let record = decode(new);
+    for (at, (new, record)) in after.chunks_exact(SIZE).zip(&are).enumerate() {
+        let was = were.get(at);
         if new == ours {
             found += 1;
             // In its line's place, or behind all others.
-            assert!(old.is_none_or(|old| is_slot(&decode(old), &put.line)), "record {at} is lost");
+            assert!(was.is_none_or(|was| is_slot(was, &put.line)), "record {at} is lost");
             continue;
         }
-        let old = old.expect("what is new is ours");
-        if is_slot(&record, &put.line) {
-            assert!(!is_live(&record), "record {at} of the line is live beside ours");
-            let was = decode(old);
-            if is_live(&was) {
-                let ended = Record { ut_type: DEAD_PROCESS, time: put.time, ..was };
-                assert_eq!(record, ended, "record {at} has more changed than its end");
+        let was = was.expect("what is new is ours");
+        if is_slot(record, &put.line) {
+            assert!(!is_live(record), "record {at} of the line is live beside ours");
+            if is_live(was) {
+                let ended = Record { ut_type: DEAD_PROCESS, time: put.time, ..*was };
+                assert_eq!(*record, ended, "record {at} has more changed than its end");
                 continue;
             }
         }
-        assert_eq!(new, old, "record {at} has changed");
+        assert_eq!(new, &before[at * SIZE..(at + 1) * SIZE], "record {at} has changed");
     }
     // A dead record like ours may have been there before.
     assert!(if is_live(put) { found == 1 } else { found >= 1 }, "ours is there {found} times");
