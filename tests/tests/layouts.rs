@@ -8,11 +8,11 @@ use login_records::store::{Patience, RecordFile, Utmp, Wtmp};
 use login_records::{Endian, Layout, Line, Record, Session, Time, USER_PROCESS, ut_id};
 use nix::libc;
 use proptest::prelude::*;
-use utempter_tests::{place, utmp};
+use utempter_tests::{side_by_side, utmp};
 
 fn cases() -> ProptestConfig {
-    // The library's own directory is no place for a test's notes.
-    let cases = if place::no_skip() { 20_000 } else { 500 };
+    let cases = if side_by_side::full() { 20_000 } else { 500 };
+    // A failure is printed whole; the source tree is no place for notes of it.
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
