@@ -4,6 +4,12 @@
 #ifndef UTEMPTER_H
 #define UTEMPTER_H
 
+#if defined(__clang__) || (defined(__GNUC__) && (__GNUC__ > 4 || (__GNUC__ == 4 && __GNUC_MINOR__ >= 5)))
+#define UTEMPTER_DEPRECATED(instead) __attribute__((__deprecated__(instead)))
+#else
+#define UTEMPTER_DEPRECATED(instead)
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -41,17 +47,17 @@ void utempter_set_helper(const char *pathname);
 /**
  * Old name of utempter_add_record; pty is not looked at.
  */
-__attribute__((__deprecated__("use utempter_add_record"))) void addToUtmp(const char *pty, const char *hostname, int master_fd);
+UTEMPTER_DEPRECATED("use utempter_add_record") void addToUtmp(const char *pty, const char *hostname, int master_fd);
 
 /**
  * Old name of utempter_remove_added_record.
  */
-__attribute__((__deprecated__("use utempter_remove_added_record"))) void removeFromUtmp(void);
+UTEMPTER_DEPRECATED("use utempter_remove_added_record") void removeFromUtmp(void);
 
 /**
  * Old name of utempter_remove_record; pty is not looked at.
  */
-__attribute__((__deprecated__("use utempter_remove_record"))) void removeLineFromUtmp(const char *pty, int master_fd);
+UTEMPTER_DEPRECATED("use utempter_remove_record") void removeLineFromUtmp(const char *pty, int master_fd);
 
 #ifdef __cplusplus
 }
