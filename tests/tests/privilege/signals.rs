@@ -20,7 +20,7 @@ const CALL: Duration = Duration::from_millis(2);
 
 fn steps() -> u32 {
     // `FULL=1`: as long as it takes.
-    if env::var_os("FULL").is_some_and(|value| value == "1") { 100 } else { 12 }
+    if env::var_os("FULL").is_some_and(|value| value == "1") { 60 } else { 12 }
 }
 
 /// Sends `signal` `after` the start; then the next call must find or make whole records.
