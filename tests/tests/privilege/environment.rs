@@ -83,6 +83,9 @@ pub fn rows() -> Vec<Row> {
         harmless("LD_PROFILE_OUTPUT", "LD_PROFILE_OUTPUT=/tmp/home"),
         harmless("LD_BIND_NOW and LD_SHOW_AUXV", "LD_SHOW_AUXV=1"),
         harmless("NIS_PATH", "NIS_PATH=/tmp/home"),
+        // Names of the build's own variables; constants since.
+        harmless("UTEMPTER_UTMP", "UTEMPTER_UTMP=/tmp/home/utmp"),
+        harmless("UTEMPTER_WTMP", "UTEMPTER_WTMP=/tmp/home/wtmp"),
         harmless("TMPDIR", "TMPDIR=/tmp/home"),
         harmless("an entry without an equals sign", "UTEMPTER_PID"),
         harmless("a name that only begins with UTEMPTER_PID", "UTEMPTER_PIDS=1"),
