@@ -32,7 +32,7 @@ cargo = MAKEFLAGS= $(CARGO)
 export AR CARGO CARGOFLAGS CARGO_TARGET_DIR CC LDFLAGS LINKER MAKE
 export DESTDIR FULL libexecdir built functions version rust_version
 
-.PHONY: all install uninstall stage stage-gnu-ld test check demo header clean help
+.PHONY: all install uninstall stage stage-gnu-ld test check demo fuzz header clean help
 
 all:
 	@scripts/check-rust
@@ -90,6 +90,11 @@ check:
 demo:
 	@scripts/check-rust
 	@demo/run
+
+# Seconds each of the parsers is fuzzed.
+SECONDS = 30
+fuzz:
+	@scripts/fuzz.sh $(SECONDS)
 
 header:
 	cbindgen --config cbindgen.toml --output include/utempter.h src/capi.rs

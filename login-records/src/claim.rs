@@ -4,11 +4,11 @@ use core::ffi::{CStr, c_int};
 
 use crate::errno::Errno;
 use crate::line::Line;
-use crate::sys::{Fd, pty_number, stat_path, status_flags};
+use crate::sys::{Fd, pty_number, stat_fd, stat_path, status_flags};
 
 /// The line of the pty whose master `master` is, proven to belong to `uid`.
 ///
-/// The proof: the descriptor is a pty master, open for reading and writing; its slave is the
+/// The proof: the descriptor is the device of pty masters, open for reading and writing; its slave is the
 /// very node `/dev/pts/N` of this process's `/dev/pts`, so that another devpts instance
 /// cannot lend its numbers; and that node belongs to `uid`. The slave is looked at through
 /// an O_PATH descriptor (TIOCGPTPEER, Linux 4.13): opening and closing it for real would
@@ -24,6 +24,11 @@ use crate::sys::{Fd, pty_number, stat_path, status_flags};
 pub fn claim(master: c_int, uid: u32) -> Result<Line, Errno> {
     if status_flags(master)? & (libc::O_ACCMODE | libc::O_PATH) != libc::O_RDWR {
         return Err(Errno::EBADF);
+    }
+    // The rest is asked of the device, so it has to be the device first: a file system that
+    // the user serves (FUSE) answers as it likes, and TIOCGPTPEER with any descriptor's number.
+    if !stat_fd(master)?.is_ptmx() {
+        return Err(Errno::ENOTTY);
     }
     let line = Line::pts(pty_number(master)?);
     let slave = Fd::pty_peer(master)?.stat()?;

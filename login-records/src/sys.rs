@@ -89,6 +89,7 @@ pub(crate) struct Stat {
     pub(crate) dev: u64,
     pub(crate) ino: u64,
     pub(crate) uid: u32,
+    pub(crate) rdev: u64,
     pub(crate) size: u64,
     pub(crate) mode: u32,
     pub(crate) blocks: u64,
@@ -97,6 +98,13 @@ pub(crate) struct Stat {
 impl Stat {
     pub(crate) fn is_regular(&self) -> bool {
         self.mode & libc::S_IFMT == libc::S_IFREG
+    }
+
+    /// Whether it is the device `/dev/ptmx` or `/dev/pts/ptmx`: 5:2, Linux's
+    /// Documentation/admin-guide/devices.txt.
+    #[allow(clippy::unnecessary_cast)] // makedev's width differs by architecture.
+    pub(crate) fn is_ptmx(&self) -> bool {
+        self.mode & libc::S_IFMT == libc::S_IFCHR && self.rdev == libc::makedev(5, 2) as u64
     }
 
     /// Whether the file has holes.
@@ -111,6 +119,7 @@ fn plain(stat: &libc::stat64) -> Stat {
         dev: stat.st_dev as u64,
         ino: stat.st_ino as u64,
         uid: stat.st_uid,
+        rdev: stat.st_rdev as u64,
         size: stat.st_size as u64,
         mode: stat.st_mode as u32,
         blocks: stat.st_blocks as u64,
@@ -124,6 +133,16 @@ pub(crate) fn stat_path(path: &CStr) -> Result<Stat, Errno> {
     unsafe {
         let flags = libc::AT_SYMLINK_NOFOLLOW;
         check(libc::fstatat64(libc::AT_FDCWD, path.as_ptr(), stat.as_mut_ptr(), flags))?;
+        Ok(plain(&stat.assume_init()))
+    }
+}
+
+/// stat(2) of what a descriptor has open.
+pub(crate) fn stat_fd(fd: c_int) -> Result<Stat, Errno> {
+    let mut stat = MaybeUninit::zeroed();
+    // SAFETY: `stat` is writable, and zero is a valid stat64.
+    unsafe {
+        check(libc::fstat64(fd, stat.as_mut_ptr()))?;
         Ok(plain(&stat.assume_init()))
     }
 }
@@ -169,12 +188,7 @@ impl Fd {
     }
 
     pub(crate) fn stat(&self) -> Result<Stat, Errno> {
-        let mut stat = MaybeUninit::zeroed();
-        // SAFETY: `stat` is writable, and zero is a valid stat64.
-        unsafe {
-            check(libc::fstat64(self.0, stat.as_mut_ptr()))?;
-            Ok(plain(&stat.assume_init()))
-        }
+        stat_fd(self.0)
     }
 
     pub(crate) fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, Errno> {

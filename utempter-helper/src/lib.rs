@@ -22,6 +22,8 @@ mod write;
 
 use core::ffi::{c_char, c_int};
 
+use login_records::claim;
+
 pub use arguments::{Operation, parse};
 pub use host::check as check_host;
 pub use refusal::Refusal;
@@ -54,7 +56,7 @@ fn run(arguments: sys::Arguments) -> Result<(), Refusal> {
     let operation = parse(arguments.iter())?;
     let pid = terminal::pid()?;
     let uid = sys::real_uid();
-    let line = terminal::line(MASTER, uid)?;
+    let line = claim(MASTER, uid).map_err(refusal::of_claim)?;
     let account = account::of(uid)?;
     write::session(&lent, operation, line, pid, account.name())
 }

@@ -116,29 +116,6 @@ pub(crate) fn is_open(fd: c_int) -> bool {
     unsafe { libc::fcntl(fd, libc::F_GETFD) >= 0 }
 }
 
-/// Whether the descriptor is the device `/dev/ptmx` or `/dev/pts/ptmx` (5:2, Linux's
-/// devices.txt), of whatever instance.
-#[allow(clippy::unnecessary_cast)] // The fields' widths differ by architecture.
-pub(crate) fn is_ptmx(fd: c_int) -> bool {
-    let mut stat = MaybeUninit::<libc::stat64>::zeroed();
-    // SAFETY: `stat` is writable, and zero is a valid stat64.
-    let stat = unsafe {
-        if libc::fstat64(fd, stat.as_mut_ptr()) < 0 {
-            return false;
-        }
-        stat.assume_init()
-    };
-    stat.st_mode & libc::S_IFMT == libc::S_IFCHR
-        && stat.st_rdev as u64 == libc::makedev(5, 2) as u64
-}
-
-/// Whether the descriptor is open for reading and writing.
-pub(crate) fn is_read_write(fd: c_int) -> bool {
-    // SAFETY: any number may be asked about.
-    let flags = unsafe { libc::fcntl(fd, libc::F_GETFL) };
-    flags >= 0 && flags & (libc::O_ACCMODE | libc::O_PATH) == libc::O_RDWR
-}
-
 pub(crate) fn real_uid() -> u32 {
     // SAFETY: always succeeds.
     unsafe { libc::getuid() }

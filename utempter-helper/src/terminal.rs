@@ -1,4 +1,4 @@
-//! The terminal: its pty, and the process that the record names.
+//! The process that the record names: the terminal.
 //!
 //! Readers such as who(1) hide records whose process is gone, so it has to be the terminal
 //! itself. Where the terminal starts the helper directly, that is the parent. The library
@@ -6,25 +6,12 @@
 
 use core::ffi::{CStr, c_int};
 
-use login_records::{Errno, Line, claim};
+use login_records::Errno;
 
-use crate::refusal::{self, Refusal};
+use crate::refusal::Refusal;
 use crate::sys;
 
 const NAME: &[u8] = b"UTEMPTER_PID=";
-
-/// The line of the pty whose master is given, proven to be the user's.
-///
-/// The proof is asked of the device, by ioctl(2), so it has to be the device first: a file
-/// system that a user serves himself (FUSE) answers as it likes, TIOCGPTPEER with the number
-/// of any descriptor.
-pub(crate) fn line(master: c_int, uid: u32) -> Result<Line, Refusal> {
-    if !sys::is_ptmx(master) {
-        let errno = if sys::is_read_write(master) { Errno::ENOTTY } else { Errno::EBADF };
-        return Err(refusal::of_claim(errno));
-    }
-    claim(master, uid).map_err(refusal::of_claim)
-}
 
 /// The terminal's pid.
 pub(crate) fn pid() -> Result<c_int, Refusal> {

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -52,7 +53,7 @@ pub fn caught(attempt: &mut Attempt) -> Result<(Running, OwnedFd)> {
     let directory = format!("/proc/{}/fd", running.helper);
     bounded::until("the helper opens wtmp", Duration::from_secs(2), || {
         let links = fs::read_dir(&directory)?.flatten().map(|entry| fs::read_link(entry.path()));
-        Ok(links.flatten().any(|file| file.as_path() == World::WTMP))
+        Ok(links.flatten().any(|file| file == Path::new(World::WTMP)))
     })?;
     Ok((running, utmp.into()))
 }
