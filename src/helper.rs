@@ -16,7 +16,7 @@ use core::ffi::{CStr, c_int};
 use core::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
 use crate::errno::Errno;
-use crate::sys::{self, Arguments, Entry, Environment, Room, Waited};
+use crate::sys::{self, Arguments, Entry, Environment, Process, Room, Waited};
 
 /// Seconds after which the helper is ended by its own alarm.
 const ALARM: u32 = 5;
@@ -73,8 +73,9 @@ pub(crate) fn run(
 
 /// Starts the intermediate and collects it.
 fn supervise(job: &Job<'_>) -> c_int {
-    let start =
-        |exit_signal| sys::clone_vfork(job.room.intermediate(), exit_signal, job, intermediate);
+    let start = |exit_signal| {
+        sys::clone_vfork::<Intermediate, _>(job.room.intermediate(), exit_signal, job)
+    };
     let pid = match start(0) {
         // qemu-user emulates no other exit signal.
         Err(Errno(libc::EINVAL)) => start(libc::SIGCHLD),
@@ -94,21 +95,25 @@ fn supervise(job: &Job<'_>) -> c_int {
 }
 
 /// The intermediate: starts the helper, sees it end, leaves word.
-fn intermediate(job: &Job<'_>) -> c_int {
-    // SIGSTOP cannot be blocked, and one to the caller's job may be on its way here while
-    // this process leaves it, with the job's SIGCONT never to arrive.
-    sys::continue_every(STOPPED);
-    // Out of the caller's job: a ^Z at the terminal would stop the helper, or this process,
-    // with the caller blocked behind it.
-    sys::setsid();
-    // Its own copy of the signal table; where SIGCHLD is ignored there is nothing to wait for.
-    sys::default_child_signal();
-    let outcome = match sys::clone_vfork(job.room.helper(), libc::SIGCHLD, job, exec_helper) {
-        Ok(pid) => finish(job, pid),
-        Err(Errno(errno)) => errno,
-    };
-    job.outcome.store(outcome, Relaxed);
-    0
+struct Intermediate;
+
+impl Process<Job<'_>> for Intermediate {
+    fn run(job: &Job<'_>) -> c_int {
+        // SIGSTOP cannot be blocked, and one to the caller's job may be on its way here while
+        // this process leaves it, with the job's SIGCONT never to arrive.
+        sys::continue_every(STOPPED);
+        // Out of the caller's job: a ^Z at the terminal would stop the helper, or this process,
+        // with the caller blocked behind it.
+        sys::setsid();
+        // Its own copy of the signal table; where SIGCHLD is ignored there is nothing to wait for.
+        sys::default_child_signal();
+        let outcome = match sys::clone_vfork::<Helper, _>(job.room.helper(), libc::SIGCHLD, job) {
+            Ok(pid) => finish(job, pid),
+            Err(Errno(errno)) => errno,
+        };
+        job.outcome.store(outcome, Relaxed);
+        0
+    }
 }
 
 /// Waits for the helper, and kills it when its time is over.
@@ -126,21 +131,25 @@ fn finish(job: &Job<'_>, pid: c_int) -> c_int {
     }
 }
 
-/// The helper's process, up to exec. What it returns is its exit status.
-fn exec_helper(job: &Job<'_>) -> c_int {
-    let error = match sys::connect_to(job.master) {
-        Ok(()) => {
-            sys::close_others_on_exec();
-            sys::default_signals();
-            sys::alarm(ALARM);
-            // Not before everything else is as the helper needs it.
-            sys::unblock_all_signals();
-            exec(job)
-        }
-        Err(error) => error,
-    };
-    job.exec_error.store(error.0, Relaxed);
-    error.0
+/// The helper's process, up to exec.
+struct Helper;
+
+impl Process<Job<'_>> for Helper {
+    fn run(job: &Job<'_>) -> c_int {
+        let error = match sys::connect_to(job.master) {
+            Ok(()) => {
+                sys::close_others_on_exec();
+                sys::default_signals();
+                sys::alarm(ALARM);
+                // Not before everything else is as the helper needs it.
+                sys::unblock_all_signals();
+                exec(job)
+            }
+            Err(error) => error,
+        };
+        job.exec_error.store(error.0, Relaxed);
+        error.0
+    }
 }
 
 /// Comes back only with an error.

@@ -250,28 +250,31 @@ impl<'a> Arguments<'a> {
     }
 }
 
-/// Runs `body(job)` in a process of its own that shares this one's memory, and comes back
-/// with its pid once it has ended or called exec. What `body` returns is its exit status.
-pub(crate) fn clone_vfork<J>(
+/// What a process of its own does with a job.
+pub(crate) trait Process<J> {
+    /// Does it; what comes back is the exit status.
+    fn run(job: &J) -> c_int;
+}
+
+/// Runs `P` in a process of its own that shares this one's memory, and comes back with its
+/// pid once it has ended or called exec.
+///
+/// The job is all that the process reads of what this one has: emulators that fork in place
+/// of a vfork let both go on, and this one's stack may be shared with the other (see `Room`).
+pub(crate) fn clone_vfork<P: Process<J>, J>(
     stack: Stack<'_>,
     exit_signal: c_int,
     job: &J,
-    body: fn(&J) -> c_int,
 ) -> Result<c_int, Errno> {
-    struct Call<'a, J> {
-        job: &'a J,
-        body: fn(&J) -> c_int,
+    extern "C" fn enter<P: Process<J>, J>(job: *mut c_void) -> c_int {
+        // SAFETY: the `job` below, whose owner waits, or of which this process has a copy.
+        P::run(unsafe { &*job.cast::<J>() })
     }
-    extern "C" fn enter<J>(call: *mut c_void) -> c_int {
-        // SAFETY: the `call` below, whose owner waits.
-        let call = unsafe { &*call.cast::<Call<'_, J>>() };
-        (call.body)(call.job)
-    }
-    let call = Call { job, body };
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | exit_signal;
     // SAFETY: the stack is free, since its last user has ended or called exec before its
-    // maker went on; `call` outlives the child's use of it for the same reason.
-    let pid = unsafe { clone(enter::<J>, stack.top, flags, (&raw const call).cast_mut().cast()) };
+    // maker went on; `job` outlives the child's use of it for the same reason.
+    let pid =
+        unsafe { clone(enter::<P, J>, stack.top, flags, (&raw const *job).cast_mut().cast()) };
     check(pid.into())
 }
 
