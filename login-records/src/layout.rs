@@ -306,11 +306,7 @@ fn field(bytes: &[u8], at: usize, length: usize) -> &[u8] {
 }
 
 fn get<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
-    let mut value = [0; N];
-    for (to, from) in value.iter_mut().zip(bytes.iter().skip(at)) {
-        *to = *from;
-    }
-    value
+    bytes.get(at..).and_then(<[u8]>::first_chunk).copied().unwrap_or([0; N])
 }
 
 #[cfg(test)]
