@@ -174,7 +174,7 @@ impl Entry {
                 for (to, word) in bytes.chunks_exact_mut(4).zip(words) {
                     to.copy_from_slice(&word.to_be_bytes());
                 }
-                Some(Ipv6Addr::from(bytes).to_canonical().into())
+                Some(Ipv6Addr::from(bytes).to_canonical())
             }
         }
     }

@@ -70,6 +70,6 @@ pub use login_records::{Endian, Layout, Time};
 pub use pairing::{Pairing, Step};
 pub use rotated::rotated;
 pub use session::{End, Session, What};
-pub use text::{printable, text};
+pub use text::{is_unfit, printable, text};
 pub use utmpx::Utmpx;
 pub use walk::{Backward, Forward, Found};

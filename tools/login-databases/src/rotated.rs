@@ -46,7 +46,7 @@ pub fn rotated(path: &Path) -> io::Result<Vec<PathBuf>> {
         }
     }
     // By the time of the last record; by name where a copy has lost that.
-    found.sort_by(|one, other| (other.0, other.1).cmp(&(one.0, one.1)));
+    found.sort_by_key(|(time, age, _)| std::cmp::Reverse((*time, *age)));
     Ok(found.into_iter().map(|(_, _, path)| path).collect())
 }
 

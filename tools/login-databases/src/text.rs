@@ -50,7 +50,7 @@ pub fn printable(bytes: &[u8]) -> String {
 }
 
 /// Whether a character does something to a terminal, or to the characters beside it.
-pub(crate) fn is_unfit(character: char) -> bool {
+pub fn is_unfit(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

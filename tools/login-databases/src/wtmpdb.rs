@@ -217,7 +217,7 @@ mod tests {
             row(3, "carol", 310, "NULL", "pts/1"),
         ];
         let (_directory, path) = database(&rows.concat());
-        let mut sessions = Sessions::of(&[path.clone()]).unwrap();
+        let mut sessions = Sessions::of(std::slice::from_ref(&path)).unwrap();
         let mut found = Vec::new();
         while let Some(session) = sessions.next().unwrap() {
             let logout = session.logout.map(|time| time.sec);
@@ -262,7 +262,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x.db");
         std::fs::write(&path, "SQLite format 3\0 and nothing more").unwrap();
-        assert!(matches!(Sessions::of(&[path.clone()]), Err(Error::Database(..))));
+        assert!(matches!(Sessions::of(std::slice::from_ref(&path)), Err(Error::Database(..))));
         std::fs::remove_file(&path).unwrap();
         Connection::open(&path).unwrap().execute_batch("CREATE TABLE other(x);").unwrap();
         assert!(matches!(Sessions::of(&[path]), Err(Error::Database(..))));
