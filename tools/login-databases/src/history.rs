@@ -92,8 +92,10 @@ pub struct History {
     total: u64,
     #[cfg(feature = "wtmpdb")]
     database: crate::wtmpdb::Sessions,
-    /// Whether two databases may have the same session.
-    twofold: bool,
+    /// Whether there is no database that might have the same sessions.
+    from_files_only: bool,
+    /// The session found last; its memory is used again.
+    slot: Session,
     /// The next session of each, the files' and the database's.
     next: [Option<Session>; 2],
     /// What has been given lately, to know a second copy by.
@@ -161,11 +163,12 @@ impl History {
         }
         files.sort_by_key(|(newest, _)| std::cmp::Reverse(*newest));
         #[cfg(feature = "wtmpdb")]
-        let twofold = !databases.is_empty() && databases.len() + files.len() > 1;
+        let from_files_only = databases.is_empty();
         #[cfg(not(feature = "wtmpdb"))]
-        let twofold = false;
+        let from_files_only = true;
         Ok(History {
-            twofold,
+            from_files_only,
+            slot: Session::nobody(),
             filter: Filter::default(),
             machine: Machine::default(),
             waiting: files.into_iter().map(|(_, path)| path).collect(),
@@ -199,12 +202,12 @@ impl History {
         (self.done + read, self.total)
     }
 
-    /// The next session of the files.
-    fn next_of_files(&mut self) -> Result<Option<Session>, Error> {
+    /// Finds the next session of the files, into `slot`, and says whether there is one.
+    fn next_of_files(&mut self) -> Result<bool, Error> {
         loop {
             let Some((file, path)) = &mut self.current else {
                 let Some(path) = self.waiting.pop_front() else {
-                    return Ok(None);
+                    return Ok(false);
                 };
                 let input = Input::open(&path)?;
                 let layout = detect(&input)?.layout;
@@ -229,7 +232,8 @@ impl History {
             if !self.filter.takes(step.what, raw.user(), raw.line(), raw.time()) {
                 continue;
             }
-            return Ok(Some(session(raw, step, &mut self.machine, path.clone())));
+            fill(&mut self.slot, raw, step, &mut self.machine, path);
+            return Ok(true);
         }
     }
 
@@ -254,10 +258,28 @@ impl History {
         Ok(None)
     }
 
+    /// As [`History::next`], without a copy of its own for each.
+    ///
+    /// # Errors
+    ///
+    /// Where a file cannot be read.
+    pub fn next_ref(&mut self) -> Result<Option<&Session>, Error> {
+        if self.from_files_only {
+            return Ok(self.next_of_files()?.then_some(&self.slot));
+        }
+        Ok(match self.advance()? {
+            Some(session) => {
+                self.slot = session;
+                Some(&self.slot)
+            }
+            None => None,
+        })
+    }
+
     fn advance(&mut self) -> Result<Option<Session>, Error> {
         loop {
-            if self.next[0].is_none() {
-                self.next[0] = self.next_of_files()?;
+            if self.next[0].is_none() && self.next_of_files()? {
+                self.next[0] = Some(self.slot.clone());
             }
             if self.next[1].is_none() {
                 self.next[1] = self.next_of_database()?;
@@ -271,7 +293,7 @@ impl History {
             let Some(session) = self.next[newer].take() else {
                 return Ok(None);
             };
-            if !self.twofold || !self.is_second_copy(&session) {
+            if !self.is_second_copy(&session) {
                 return Ok(Some(session));
             }
         }
@@ -301,7 +323,7 @@ impl Iterator for History {
     type Item = Result<Session, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.advance().transpose()
+        self.next_ref().map(|session| session.cloned()).transpose()
     }
 }
 
@@ -318,25 +340,29 @@ fn newest(input: Input, layout: login_records::Layout) -> Result<i64, Error> {
     Ok(0)
 }
 
-fn session(raw: Raw<'_>, step: Step, machine: &mut Machine, source: Arc<PathBuf>) -> Session {
-    let mut end = step.end;
-    if end == End::Open
-        && step.what == What::Login
-        && !machine.is_on(raw.user(), raw.line(), raw.pid(), raw.time())
+fn fill(
+    slot: &mut Session,
+    raw: Raw<'_>,
+    step: Step,
+    machine: &mut Machine,
+    source: &Arc<PathBuf>,
+) {
+    let (user, line, pid, login) = (raw.user(), raw.line(), raw.pid(), raw.time());
+    let open = step.end == End::Open && step.what == What::Login;
+    let gone = open && !machine.is_on(user, line, pid, login);
+    for (to, from) in [(&mut slot.user, user), (&mut slot.line, line), (&mut slot.host, raw.host())]
     {
-        end = End::Gone;
+        to.clear();
+        to.extend_from_slice(from);
     }
-    Session {
-        what: step.what,
-        user: raw.user().to_vec(),
-        line: raw.line().to_vec(),
-        host: raw.host().to_vec(),
-        pid: Some(raw.pid()),
-        service: None,
-        login: raw.time(),
-        logout: step.logout,
-        end,
-        clock_change: step.clock_change,
-        source,
+    slot.what = step.what;
+    slot.pid = Some(pid);
+    slot.service = None;
+    slot.login = login;
+    slot.logout = step.logout;
+    slot.end = if gone { End::Gone } else { step.end };
+    slot.clock_change = step.clock_change;
+    if !Arc::ptr_eq(&slot.source, source) {
+        slot.source = source.clone();
     }
 }

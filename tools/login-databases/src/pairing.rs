@@ -55,7 +55,7 @@ struct Ended {
 #[derive(Default)]
 pub struct Pairing {
     /// The next record of each line.
-    lines: HashMap<[u8; 32], Ended>,
+    lines: HashMap<[u8; 32], Ended, foldhash::fast::RandomState>,
     /// The next boot or shutdown, and which.
     stop: Option<(Ended, End)>,
     /// The shutdown that belongs to the next older boot.

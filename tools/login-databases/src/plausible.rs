@@ -2,8 +2,6 @@
 
 use login_records::Layout;
 
-use crate::text;
-
 /// What bytes are that stand where a record is expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -52,17 +50,23 @@ pub(crate) fn anywhere(layout: Layout, bytes: &[u8]) -> bool {
 /// Whether NUL follows where the host's text has ended, and fills what no field has: a
 /// record that was cut short ends with the beginning of the next.
 fn is_padded(layout: Layout, bytes: &[u8]) -> bool {
-    let host = layout.host_of(bytes);
-    is_zero(&host[text(host).len()..]) && is_zero(layout.reserved_of(bytes))
+    ends_once(layout.host_of(bytes)) && is_zero(layout.reserved_of(bytes))
 }
 
 /// Text without control characters, and NUL from its end on.
 fn is_text(field: &[u8]) -> bool {
-    let text = text(field);
-    text.iter().all(|byte| *byte >= b' ' && *byte != 0x7f) && is_zero(&field[text.len()..])
+    let is_control = |byte: &u8| matches!(byte, 1..=0x1f | 0x7f);
+    !field.iter().fold(false, |any, byte| any | is_control(byte)) && ends_once(field)
+}
+
+// These have no early end, so that the compiler can take many bytes at once.
+
+/// Whether nothing follows the first NUL.
+fn ends_once(field: &[u8]) -> bool {
+    let rest = field.get(1..).unwrap_or_default();
+    !field.iter().zip(rest).fold(false, |any, (one, next)| any | ((*one == 0) & (*next != 0)))
 }
 
 fn is_zero(bytes: &[u8]) -> bool {
-    // Without an early end, which would keep the compiler from taking many bytes at once.
     bytes.iter().fold(0, |all, byte| all | byte) == 0
 }

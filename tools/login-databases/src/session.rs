@@ -68,6 +68,23 @@ pub struct Session {
 }
 
 impl Session {
+    /// A place for one to be put.
+    pub(crate) fn nobody() -> Session {
+        Session {
+            what: What::Login,
+            user: Vec::new(),
+            line: Vec::new(),
+            host: Vec::new(),
+            pid: None,
+            service: None,
+            login: Time { sec: 0, usec: 0 },
+            logout: None,
+            end: End::Open,
+            clock_change: 0,
+            source: Arc::default(),
+        }
+    }
+
     /// How long it lasted, in seconds, the clock's changes taken out; `None` while it lasts.
     ///
     /// `last` leaves them in: its duration is that of the clock.

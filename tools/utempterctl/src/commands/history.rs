@@ -92,8 +92,8 @@ pub fn run(options: &cli::History, output: &mut Output) -> Done {
         let mut list = object.list(output, "sessions")?;
         let mut count = 0;
         while count < limit {
-            let Some(session) = history.next() else { break };
-            list.value(output, &json(&session?, &mut clock))?;
+            let Some(session) = history.next_ref()? else { break };
+            list.value(output, &json(session, &mut clock))?;
             count += 1;
             progress.show(|| history.progress());
         }
@@ -106,9 +106,8 @@ pub fn run(options: &cli::History, output: &mut Output) -> Done {
         let mut table = Table::new(&COLUMNS);
         let mut count = 0;
         while count < limit {
-            let Some(session) = history.next() else { break };
-            let session = session?;
-            table.row(output, |row| fill(row, &session, &mut clock))?;
+            let Some(session) = history.next_ref()? else { break };
+            table.row(output, |row| fill(row, session, &mut clock))?;
             count += 1;
             progress.show(|| history.progress());
         }

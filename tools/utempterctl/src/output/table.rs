@@ -193,7 +193,7 @@ fn put(
         let space = widths[at].saturating_sub(cells);
         let right = columns[at].right;
         if right {
-            line.extend(std::iter::repeat_n(' ', space));
+            spaces(space, line);
         }
         match cut && cells > widths[at] && !right {
             true => push_cut(cell, widths[at], line),
@@ -201,7 +201,7 @@ fn put(
         }
         if at < last {
             let space = if right { 0 } else { space };
-            line.extend(std::iter::repeat_n(' ', space + 2));
+            spaces(space + 2, line);
         }
     }
     if styled {
@@ -223,7 +223,16 @@ fn push_cut(cell: &str, width: usize, line: &mut String) {
         line.push(character);
     }
     line.push('\u{2026}');
-    line.extend(std::iter::repeat_n(' ', left));
+    spaces(left, line);
+}
+
+fn spaces(mut count: usize, line: &mut String) {
+    const SPACES: &str = "                                                                ";
+    while count > 0 {
+        let some = count.min(SPACES.len());
+        line.push_str(&SPACES[..some]);
+        count -= some;
+    }
 }
 
 #[cfg(test)]
