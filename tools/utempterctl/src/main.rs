@@ -1,6 +1,7 @@
 //! `utempterctl`: who is on, who has been, and whether terminals are recorded here.
 #![forbid(unsafe_code)]
 
+mod ahead;
 mod cli;
 mod commands;
 mod failure;

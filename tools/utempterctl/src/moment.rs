@@ -129,11 +129,12 @@ fn parse(text: &str, now: &Zoned) -> Option<Timestamp> {
     if let Ok(time) = text.parse::<Timestamp>() {
         return Some(time);
     }
-    if let Ok(time) = text.parse::<jiff::civil::Time>() {
-        return Some(now.date().to_datetime(time).to_zoned(zone()).ok()?.timestamp());
-    }
     if let Ok(time) = text.parse::<DateTime>() {
         return Some(time.to_zoned(zone()).ok()?.timestamp());
+    }
+    // Behind the other, since it takes the time of day out of a whole date.
+    if let Ok(time) = text.parse::<jiff::civil::Time>() {
+        return Some(now.date().to_datetime(time).to_zoned(zone()).ok()?.timestamp());
     }
     // "3 days ago", "-2h", "1w 2d ago"
     let span: Span = text.parse().ok()?;

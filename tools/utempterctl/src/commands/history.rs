@@ -6,6 +6,7 @@ use login_databases::{End, Filter, History, Session, Warning, What};
 use serde::Serialize;
 
 use super::warn_of;
+use crate::ahead::Ahead;
 use crate::cli::{self, Sources};
 use crate::failure::{Done, Failure, Status};
 use crate::moment::{Clock, duration};
@@ -83,7 +84,7 @@ pub fn open(sources: &Sources, system: bool, clock: &Clock) -> Result<History, F
 
 pub fn run(options: &cli::History, output: &mut Output) -> Done {
     let mut clock = Clock::local();
-    let mut history = open(&options.sources, options.system, &clock)?;
+    let mut history = Ahead::of(open(&options.sources, options.system, &clock)?);
     let limit = options.limit.unwrap_or(u64::MAX);
     let mut warnings = Vec::new();
     let mut progress = Progress::new(output);
@@ -92,7 +93,7 @@ pub fn run(options: &cli::History, output: &mut Output) -> Done {
         let mut list = object.list(output, "sessions")?;
         let mut count = 0;
         while count < limit {
-            let Some(session) = history.next_ref()? else { break };
+            let Some(session) = history.next()? else { break };
             list.value(output, &json(session, &mut clock))?;
             count += 1;
             progress.show(|| history.progress());
@@ -106,7 +107,7 @@ pub fn run(options: &cli::History, output: &mut Output) -> Done {
         let mut table = Table::new(&COLUMNS);
         let mut count = 0;
         while count < limit {
-            let Some(session) = history.next_ref()? else { break };
+            let Some(session) = history.next()? else { break };
             table.row(output, |row| fill(row, session, &mut clock))?;
             count += 1;
             progress.show(|| history.progress());

@@ -47,7 +47,9 @@ pub fn run(options: &Timeline, output: &mut Output) -> Done {
             (None, login_databases::End::Open) => now,
             (None, _) => session.login.sec,
         };
-        if session.what == What::Login && end >= session.login.sec {
+        // A time of no calendar has no place in a picture.
+        let places = clock.offset(session.login.sec).is_some() && clock.offset(end).is_some();
+        if session.what == What::Login && places && end >= session.login.sec {
             spans.entry(session.user).or_default().push((session.login.sec, end));
         }
     }
