@@ -36,15 +36,19 @@ fn last(path: &str) -> Vec<Line> {
     let mut lines = Vec::new();
     for line in output.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let [user, tty, login, rest @ ..] = &words[..] else { continue };
-        if *user == "reboot" || line.contains(" begins ") {
+        if line.starts_with("reboot ") || line.contains(" begins ") || words.is_empty() {
             continue;
         }
+        // A user or a line may be missing.
+        let time = |word: &&str| word.len() == 25 && word.as_bytes()[10] == b'T';
+        let at = words.iter().position(time).unwrap_or_else(|| panic!("no time in {line:?}"));
+        let user = words[0];
+        let (tty, login, rest) = (words[1..at].join(" "), words[at], &words[at + 1..]);
         let (end, length) = match rest {
             ["-", end, length] => (*end, Some(*length)),
             ["still", ..] => ("open", None),
             ["gone", ..] => ("gone", None),
-            other => panic!("{line:?}: {other:?}"),
+            _ => panic!("how did {line:?} end?"),
         };
         let minutes = length.map(minutes);
         lines.push((
