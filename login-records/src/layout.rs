@@ -186,32 +186,59 @@ impl Layout {
             termination: self.short(bytes, self.pid + TERMINATION),
             exit: self.short(bytes, self.pid + EXIT),
             session: self.signed(bytes, self.session),
-            time: Time {
-                sec: match self.sec.wide {
-                    true => self.signed(bytes, self.sec),
-                    false => i64::from(self.word(bytes, self.sec.at)),
-                },
-                usec: self.signed(bytes, self.usec) as i32,
-            },
+            time: self.time_of(bytes),
             addr,
         })
     }
 
+    // One field of a record, for those who read a million and need three fields of most. What
+    // lies beyond `bytes` reads as zero, or as an empty slice.
+
     /// `ut_type` of the record in `bytes`, without decoding the rest.
-    pub(crate) fn type_of(&self, bytes: &[u8]) -> i16 {
+    pub fn type_of(&self, bytes: &[u8]) -> i16 {
         self.short(bytes, 0)
     }
 
-    /// `ut_line` of the record in `bytes`, without decoding the rest.
-    pub(crate) fn line_of<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        let at = self.pid + LINE;
-        bytes.get(at..at + 32).unwrap_or(&[])
+    /// `ut_pid` of the record in `bytes`.
+    pub fn pid_of(&self, bytes: &[u8]) -> i32 {
+        self.word(bytes, self.pid) as i32
     }
 
-    /// `ut_id` of the record in `bytes`, without decoding the rest.
-    pub(crate) fn id_of<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        let at = self.pid + ID;
-        bytes.get(at..at + 4).unwrap_or(&[])
+    /// `ut_line` of the record in `bytes`, all 32 bytes.
+    pub fn line_of<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        field(bytes, self.pid + LINE, 32)
+    }
+
+    /// `ut_id` of the record in `bytes`, all four bytes.
+    pub fn id_of<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        field(bytes, self.pid + ID, 4)
+    }
+
+    /// `ut_user` of the record in `bytes`, all 32 bytes.
+    pub fn user_of<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        field(bytes, self.pid + USER, 32)
+    }
+
+    /// `ut_host` of the record in `bytes`, all 256 bytes.
+    pub fn host_of<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        field(bytes, self.pid + HOST, 256)
+    }
+
+    /// `ut_tv` of the record in `bytes`.
+    pub fn time_of(&self, bytes: &[u8]) -> Time {
+        Time {
+            sec: match self.sec.wide {
+                true => self.signed(bytes, self.sec),
+                false => i64::from(self.word(bytes, self.sec.at)),
+            },
+            usec: self.signed(bytes, self.usec) as i32,
+        }
+    }
+
+    /// The bytes that no field has: 20 that glibc keeps for later, and what pads the end.
+    pub fn reserved_of<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        let at = self.addr + 16;
+        field(bytes, at, self.size - at)
     }
 
     fn put_short(&self, bytes: &mut [u8], at: usize, value: i16) {
@@ -274,17 +301,38 @@ fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
     }
 }
 
+fn field(bytes: &[u8], at: usize, length: usize) -> &[u8] {
+    bytes.get(at..at + length).unwrap_or(&[])
+}
+
 fn get<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
-    let mut value = [0; N];
-    for (to, from) in value.iter_mut().zip(bytes.iter().skip(at)) {
-        *to = *from;
-    }
-    value
+    bytes.get(at..).and_then(<[u8]>::first_chunk).copied().unwrap_or([0; N])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_field_alone_is_the_one_that_is_decoded() {
+        let record = sample();
+        for layout in Layout::ALL {
+            for layout in [layout, layout.with_endian(Endian::Big)] {
+                let bytes = layout.encode(&record);
+                let bytes = &bytes[..layout.size()];
+                assert_eq!(layout.type_of(bytes), record.ut_type);
+                assert_eq!(layout.pid_of(bytes), record.pid);
+                assert_eq!(layout.line_of(bytes), record.line);
+                assert_eq!(layout.id_of(bytes), record.id);
+                assert_eq!(layout.user_of(bytes), record.user);
+                assert_eq!(layout.host_of(bytes), record.host);
+                assert_eq!(layout.time_of(bytes), record.time);
+                let reserved = layout.reserved_of(bytes);
+                assert!(reserved.len() >= 20 && reserved.iter().all(|byte| *byte == 0));
+                assert_eq!(layout.line_of(&bytes[..30]), b"");
+            }
+        }
+    }
 
     fn sample() -> Record {
         let mut record = Record::EMPTY;

@@ -62,6 +62,34 @@ impl Utmp<'_> {
         Err(Errno::EIO)
     }
 
+    /// Writes `new` over the record `old`, and says whether that still stood there. If not,
+    /// nothing is written: its line may be somebody else's by now.
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::store::Wtmp::append`].
+    pub fn put_instead(
+        &self,
+        old: &Record,
+        new: &Record,
+        patience: &mut Patience,
+    ) -> Result<bool, Errno> {
+        let encoded = LAYOUT.encode(new);
+        let Some(new) = encoded.first_chunk::<SIZE>() else {
+            return Err(Errno::EIO);
+        };
+        let _lock = Lock::take(&self.0.fd, patience);
+        let mut found = None;
+        self.each(
+            |bytes| LAYOUT.decode(bytes).is_some_and(|record| record == *old),
+            |offset, bytes| found = found.or(Some((offset, *bytes))),
+        )?;
+        match found {
+            Some((offset, bytes)) => frame::replace(self.0, offset, &bytes, new).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
     /// The best slot of the record's line: live before dead, and before all the one with the
     /// same id, which is the one that glibc's readers and writers find.
     fn find(&self, record: &Record) -> Result<Found, Errno> {
@@ -97,9 +125,17 @@ impl Utmp<'_> {
     }
 
     /// Shows each process record of the record's line, with its offset.
-    fn each_of_line(
+    fn each_of_line(&self, record: &Record, show: impl FnMut(u64, &Bytes)) -> Result<(), Errno> {
+        let wanted = |bytes: &Bytes| {
+            LAYOUT.line_of(bytes) == record.line && is_process(LAYOUT.type_of(bytes))
+        };
+        self.each(wanted, show)
+    }
+
+    /// Shows each record that is wanted, with its offset.
+    fn each(
         &self,
-        record: &Record,
+        wanted: impl Fn(&Bytes) -> bool,
         mut show: impl FnMut(u64, &Bytes),
     ) -> Result<(), Errno> {
         let mut buffer = [[0u8; SIZE]; BATCH];
@@ -115,7 +151,7 @@ impl Utmp<'_> {
             let read = self.0.fd.read_at(buffer.as_flattened_mut(), offset)?;
             let whole = read / SIZE;
             for bytes in buffer.iter().take(whole) {
-                if LAYOUT.line_of(bytes) == record.line && is_process(LAYOUT.type_of(bytes)) {
+                if wanted(bytes) {
                     show(offset, bytes);
                 }
                 offset += SIZE as u64;
@@ -205,6 +241,18 @@ mod tests {
         let types: Vec<i16> = test.records().iter().map(|record| record.ut_type).collect();
         assert_eq!(types, [DEAD_PROCESS; 3]);
         assert_eq!(test.records()[0], logout(3, 6));
+    }
+
+    #[test]
+    fn a_record_is_replaced_only_where_it_still_stands() {
+        let test = TestFile::of(&[login(1, 1), login(3, 1), login(3, 2)]);
+        let instead = |old: &Record, new: &Record| {
+            Utmp(&test.file).put_instead(old, new, &mut Patience::default()).unwrap()
+        };
+        assert!(instead(&login(3, 2), &logout(3, 9)));
+        assert!(!instead(&login(3, 2), &logout(3, 10)));
+        assert!(!instead(&login(4, 1), &logout(4, 10)));
+        assert_eq!(test.records(), [login(1, 1), login(3, 1), logout(3, 9)]);
     }
 
     #[test]

@@ -1,0 +1,56 @@
+//! What makes setgid count for nothing.
+
+use std::fs;
+
+use super::finding::{Finding, Level};
+
+pub fn check(findings: &mut Vec<Finding>) {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let no_new_privs = status
+        .lines()
+        .find_map(|line| line.strip_prefix("NoNewPrivs:"))
+        .is_some_and(|value| value.trim() == "1");
+    if no_new_privs {
+        findings.push(
+            Finding::new("privileges", Level::Error, "no_new_privs is set for this process")
+                .cause(
+                    "something above it (systemd's NoNewPrivileges=, a container, a sandbox) has \
+                     made setgid void for all that it starts",
+                )
+                .remedy(
+                    "start terminals outside of that, or let the broker utempterd record them: \
+                     systemctl enable --now utempterd.socket",
+                ),
+        );
+    }
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    if !is_whole(&map) {
+        findings.push(
+            Finding::new("privileges", Level::Warning, "this is a user namespace")
+                .cause("setgid counts only where the group has a number in here")
+                .remedy("let the broker utempterd of the host record terminals, or map group utmp"),
+        );
+    }
+    if !no_new_privs && is_whole(&map) {
+        findings.push(Finding::new("privileges", Level::Ok, "setgid counts here"));
+    }
+}
+
+/// Whether all uids are mapped to themselves (user_namespaces(7)).
+fn is_whole(map: &str) -> bool {
+    let numbers: Vec<&str> = map.split_whitespace().collect();
+    // Where it cannot be read nothing is known against it.
+    numbers.is_empty() || numbers == ["0", "0", "4294967295"]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn maps_of_user_namespaces() {
+        assert!(is_whole("         0          0 4294967295\n"));
+        assert!(!is_whole("         0       1000          1\n"));
+        assert!(!is_whole("0 1000 1\n1 100000 65536\n"));
+    }
+}
