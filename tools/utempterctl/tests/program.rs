@@ -183,7 +183,7 @@ fn reap_closes_ghosts_and_nothing_else() {
         Record { pid: own, ..record(USER, "pts/999998", "root", u32::MAX) },
         Record { pid: NO_PID, ..record(USER, ":1", "root", T) },
     ];
-    let before = [&others[..], &[ghost.clone()]].concat();
+    let before = [&others[..], std::slice::from_ref(&ghost)].concat();
     let utmp = place.file("utmp", &bytes(&before));
     let wtmp = place.file("wtmp", b"");
     let arguments = ["reap", "--utmp", text(&utmp), "--wtmp", text(&wtmp)];
