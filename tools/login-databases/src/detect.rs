@@ -99,8 +99,8 @@ fn score(input: &Input, layout: Layout) -> Result<Score, Error> {
             next = index + 1;
             input.read_exact_at(&mut bytes, index * size)?;
             score.seen += 1;
-            score.hits += u64::from(plausible::in_frame(layout, &bytes) != Verdict::No);
-            score.certain += u64::from(plausible::anywhere(layout, &bytes));
+            score.hits += u64::from(plausible::in_frame(&layout, &bytes) != Verdict::No);
+            score.certain += u64::from(plausible::anywhere(&layout, &bytes));
         }
     }
     Ok(score)

@@ -10,13 +10,13 @@ use crate::{Kind, printable, text};
 /// A record as it lies in a file: each field is read when it is asked for.
 #[derive(Clone, Copy)]
 pub struct Raw<'a> {
-    layout: Layout,
+    layout: &'a Layout,
     bytes: &'a [u8],
 }
 
 impl<'a> Raw<'a> {
     /// The record in `bytes`, of [`Layout::size`] bytes.
-    pub fn new(layout: Layout, bytes: &'a [u8]) -> Raw<'a> {
+    pub fn new(layout: &'a Layout, bytes: &'a [u8]) -> Raw<'a> {
         Raw { layout, bytes }
     }
 

@@ -94,8 +94,6 @@ pub struct History {
     database: crate::wtmpdb::Sessions,
     /// Whether there is no database that might have the same sessions.
     from_files_only: bool,
-    /// The session found last; its memory is used again.
-    slot: Session,
     /// The next session of each, the files' and the database's.
     next: [Option<Session>; 2],
     /// What has been given lately, to know a second copy by.
@@ -168,7 +166,6 @@ impl History {
         let from_files_only = true;
         Ok(History {
             from_files_only,
-            slot: Session::nobody(),
             filter: Filter::default(),
             machine: Machine::default(),
             waiting: files.into_iter().map(|(_, path)| path).collect(),
@@ -202,8 +199,7 @@ impl History {
         (self.done + read, self.total)
     }
 
-    /// Finds the next session of the files, into `slot`, and says whether there is one.
-    fn next_of_files(&mut self) -> Result<bool, Error> {
+    fn next_of_files(&mut self, place: &mut Session) -> Result<bool, Error> {
         loop {
             let Some((file, path)) = &mut self.current else {
                 let Some(path) = self.waiting.pop_front() else {
@@ -232,7 +228,7 @@ impl History {
             if !self.filter.takes(step.what, raw.user(), raw.line(), raw.time()) {
                 continue;
             }
-            fill(&mut self.slot, raw, step, &mut self.machine, path);
+            fill(place, raw, step, &mut self.machine, path);
             return Ok(true);
         }
     }
@@ -258,28 +254,28 @@ impl History {
         Ok(None)
     }
 
-    /// As [`History::next`], without a copy of its own for each.
+    /// As `next`, into the memory of a session that is needed no more; says whether there is
+    /// one. For those who read a million.
     ///
     /// # Errors
     ///
     /// Where a file cannot be read.
-    pub fn next_ref(&mut self) -> Result<Option<&Session>, Error> {
+    pub fn next_into(&mut self, place: &mut Session) -> Result<bool, Error> {
         if self.from_files_only {
-            return Ok(self.next_of_files()?.then_some(&self.slot));
+            return self.next_of_files(place);
         }
-        Ok(match self.advance()? {
-            Some(session) => {
-                self.slot = session;
-                Some(&self.slot)
-            }
-            None => None,
-        })
+        match self.advance()? {
+            Some(session) => *place = session,
+            None => return Ok(false),
+        }
+        Ok(true)
     }
 
     fn advance(&mut self) -> Result<Option<Session>, Error> {
         loop {
-            if self.next[0].is_none() && self.next_of_files()? {
-                self.next[0] = Some(self.slot.clone());
+            if self.next[0].is_none() {
+                let mut session = Session::default();
+                self.next[0] = self.next_of_files(&mut session)?.then_some(session);
             }
             if self.next[1].is_none() {
                 self.next[1] = self.next_of_database()?;
@@ -323,7 +319,8 @@ impl Iterator for History {
     type Item = Result<Session, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_ref().map(|session| session.cloned()).transpose()
+        let mut session = Session::default();
+        self.next_into(&mut session).map(|is_one| is_one.then_some(session)).transpose()
     }
 }
 

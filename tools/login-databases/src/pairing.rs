@@ -48,8 +48,8 @@ struct Ended {
 /// let login = Layout::NATIVE.encode(at(Kind::User, 100).with_user("alice").record());
 /// let logout = Layout::NATIVE.encode(at(Kind::Dead, 160).record());
 /// let mut pairing = Pairing::default();
-/// assert_eq!(pairing.feed(Raw::new(Layout::NATIVE, &logout)), None);
-/// let session = pairing.feed(Raw::new(Layout::NATIVE, &login)).unwrap();
+/// assert_eq!(pairing.feed(Raw::new(&Layout::NATIVE, &logout)), None);
+/// let session = pairing.feed(Raw::new(&Layout::NATIVE, &login)).unwrap();
 /// assert_eq!((session.end, session.logout.unwrap().sec), (End::Recorded, 160));
 /// ```
 #[derive(Default)]
@@ -227,7 +227,7 @@ mod tests {
         let mut pairing = Pairing::default();
         let feed = |entry: &Entry| {
             let bytes = Layout::NATIVE.encode(entry.record());
-            pairing.feed(Raw::new(Layout::NATIVE, &bytes))
+            pairing.feed(Raw::new(&Layout::NATIVE, &bytes))
         };
         let steps = records.iter().rev().filter_map(feed);
         steps

@@ -17,7 +17,7 @@ pub(crate) enum Verdict {
 ///
 /// Whoever can write a record can write nonsense into it, and it is a record still. What is
 /// to be told from it is a frame that has shifted, and bytes of something else.
-pub(crate) fn in_frame(layout: Layout, bytes: &[u8]) -> Verdict {
+pub(crate) fn in_frame(layout: &Layout, bytes: &[u8]) -> Verdict {
     let sane = || (0..1_000_000).contains(&layout.time_of(bytes).usec);
     let texts = || is_text(layout.line_of(bytes)) && is_text(layout.user_of(bytes));
     match layout.type_of(bytes) {
@@ -33,7 +33,7 @@ pub(crate) fn in_frame(layout: Layout, bytes: &[u8]) -> Verdict {
 }
 
 /// Whether bytes anywhere are a record beyond doubt.
-pub(crate) fn anywhere(layout: Layout, bytes: &[u8]) -> bool {
+pub(crate) fn anywhere(layout: &Layout, bytes: &[u8]) -> bool {
     if !(1..=9).contains(&layout.type_of(bytes)) {
         return false;
     }
@@ -49,7 +49,7 @@ pub(crate) fn anywhere(layout: Layout, bytes: &[u8]) -> bool {
 
 /// Whether NUL follows where the host's text has ended, and fills what no field has: a
 /// record that was cut short ends with the beginning of the next.
-fn is_padded(layout: Layout, bytes: &[u8]) -> bool {
+fn is_padded(layout: &Layout, bytes: &[u8]) -> bool {
     ends_once(layout.host_of(bytes)) && is_zero(layout.reserved_of(bytes))
 }
 

@@ -67,9 +67,9 @@ pub struct Session {
     pub source: Arc<PathBuf>,
 }
 
-impl Session {
-    /// A place for one to be put.
-    pub(crate) fn nobody() -> Session {
+impl Default for Session {
+    /// Nobody's: a place for one to be put.
+    fn default() -> Session {
         Session {
             what: What::Login,
             user: Vec::new(),
@@ -84,21 +84,9 @@ impl Session {
             source: Arc::default(),
         }
     }
+}
 
-    /// Becomes a copy of another, in the memory it has already.
-    pub fn copy_from(&mut self, other: &Session) {
-        let Session { what, user, line, host, pid, service, login, logout, end, .. } = other;
-        self.user.clone_from(user);
-        self.line.clone_from(line);
-        self.host.clone_from(host);
-        self.service.clone_from(service);
-        (self.what, self.pid, self.login) = (*what, *pid, *login);
-        (self.logout, self.end, self.clock_change) = (*logout, *end, other.clock_change);
-        if !Arc::ptr_eq(&self.source, &other.source) {
-            self.source = other.source.clone();
-        }
-    }
-
+impl Session {
     /// How long it lasted, in seconds, the clock's changes taken out; `None` while it lasts.
     ///
     /// `last` leaves them in: its duration is that of the clock.

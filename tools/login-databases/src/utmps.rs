@@ -41,7 +41,7 @@ fn read(socket: &Path) -> io::Result<Vec<Entry>> {
             nix::libc::ESRCH => break,
             errno => return Err(io::Error::from_raw_os_error(errno)),
         }
-        records.push(Raw::new(layout, &bytes).entry());
+        records.push(Raw::new(&layout, &bytes).entry());
     }
     Ok(records)
 }

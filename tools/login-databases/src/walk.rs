@@ -83,7 +83,7 @@ fn around(input: &Input, offset: u64, length: usize, backwards: bool) -> (u64, u
 /// `beside`, is as it should be.
 fn is_shifted(
     input: &Input,
-    layout: Layout,
+    layout: &Layout,
     beside: u64,
     others: Range<u64>,
 ) -> Result<bool, Error> {
@@ -163,7 +163,7 @@ impl Forward {
             self.ensure(start)?;
             if self.is_record(start)? {
                 self.at = start + size as u64;
-                let raw = Raw::new(self.layout, self.window.get(start, size));
+                let raw = Raw::new(&self.layout, self.window.get(start, size));
                 return Ok(Some(Found::Record { offset: start, raw }));
             }
         }
@@ -173,12 +173,12 @@ impl Forward {
 
     fn is_record(&self, start: u64) -> Result<bool, Error> {
         let size = self.layout.size() as u64;
-        match plausible::in_frame(self.layout, self.window.get(start, size as usize)) {
+        match plausible::in_frame(&self.layout, self.window.get(start, size as usize)) {
             Verdict::Record => Ok(true),
             Verdict::No => Ok(false),
             Verdict::Odd => {
                 let next = start + size;
-                Ok(!is_shifted(&self.input, self.layout, next, start + 1..next)?)
+                Ok(!is_shifted(&self.input, &self.layout, next, start + 1..next)?)
             }
         }
     }
@@ -200,8 +200,8 @@ impl Forward {
             self.ensure(at)?;
             let bytes = self.window.get(at, size);
             let framed = (at - from + 1) % size as u64 == 0;
-            if plausible::anywhere(self.layout, bytes)
-                || (framed && plausible::in_frame(self.layout, bytes) == Verdict::Record)
+            if plausible::anywhere(&self.layout, bytes)
+                || (framed && plausible::in_frame(&self.layout, bytes) == Verdict::Record)
             {
                 return Ok(at);
             }
@@ -275,19 +275,19 @@ impl Backward {
 
     fn record(&mut self, start: u64) -> Found<'_> {
         self.end = start;
-        let raw = Raw::new(self.layout, self.window.get(start, self.layout.size()));
+        let raw = Raw::new(&self.layout, self.window.get(start, self.layout.size()));
         Found::Record { offset: start, raw }
     }
 
     fn is_record(&self, start: u64, end: u64) -> Result<bool, Error> {
         let size = self.layout.size() as u64;
-        match plausible::in_frame(self.layout, self.window.get(start, size as usize)) {
+        match plausible::in_frame(&self.layout, self.window.get(start, size as usize)) {
             Verdict::Record => Ok(true),
             Verdict::No => Ok(false),
             Verdict::Odd => {
                 let before = start.saturating_sub(size);
                 let others = before + 1..end - size + 1;
-                Ok(!is_shifted(&self.input, self.layout, before, others)?)
+                Ok(!is_shifted(&self.input, &self.layout, before, others)?)
             }
         }
     }
@@ -309,8 +309,8 @@ impl Backward {
             self.ensure(start)?;
             let bytes = self.window.get(start, size);
             let framed = (frame - end) % size as u64 == 0;
-            if plausible::anywhere(self.layout, bytes)
-                || (framed && plausible::in_frame(self.layout, bytes) == Verdict::Record)
+            if plausible::anywhere(&self.layout, bytes)
+                || (framed && plausible::in_frame(&self.layout, bytes) == Verdict::Record)
             {
                 return Ok(end);
             }

@@ -83,15 +83,12 @@ fn read(mut history: History, full: &SyncSender<Batch>, empty: &Receiver<Batch>)
         let mut batch = empty.try_recv().unwrap_or_default();
         (batch.count, batch.end) = (0, None);
         while batch.count < size && batch.end.is_none() {
-            match history.next_ref() {
-                Ok(Some(session)) => {
-                    match batch.sessions.get_mut(batch.count) {
-                        Some(place) => place.copy_from(session),
-                        None => batch.sessions.push(session.clone()),
-                    }
-                    batch.count += 1;
-                }
-                Ok(None) => batch.end = Some(Ok(())),
+            if batch.count == batch.sessions.len() {
+                batch.sessions.push(Session::default());
+            }
+            match history.next_into(&mut batch.sessions[batch.count]) {
+                Ok(true) => batch.count += 1,
+                Ok(false) => batch.end = Some(Ok(())),
                 Err(error) => batch.end = Some(Err(error)),
             }
         }
