@@ -11,7 +11,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::mount::{MsFlags, mount};
 use utempter_tests::utmp::{DEAD_PROCESS, Record, USER_PROCESS};
 use utempter_tests::world::{ALICE, User};
-use utempter_tests::{Case, Skip, Outcome, Side, World, bounded, place, run};
+use utempter_tests::{Case, Outcome, Side, Skip, World, bounded, place, run};
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -28,7 +28,9 @@ fn program() -> Result<PathBuf> {
     let path = own.ancestors().nth(2).ok_or("no directory above")?.join("utempterctl");
     match path.exists() {
         true => Ok(path),
-        false => Err(Skip(format!("{} is missing: cargo build -p utempterctl", path.display())).into()),
+        false => {
+            Err(Skip(format!("{} is missing: cargo build -p utempterctl", path.display())).into())
+        }
     }
 }
 
