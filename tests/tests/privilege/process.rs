@@ -35,7 +35,7 @@ pub fn rows() -> Vec<Row> {
             |_| {
                 Ok(Attempt::new()?.step(|| match sys::fork_sharing_fs()? {
                     0 => {
-                        std::thread::sleep(Duration::from_millis(300));
+                        std::thread::sleep(Duration::from_millis(1500));
                         sys::exit_now(0);
                     }
                     _ => Ok(()),
