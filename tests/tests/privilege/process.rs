@@ -208,7 +208,7 @@ fn no_core() -> Result {
 fn built() -> Result {
     let readelf = place::program("readelf", "binutils")?;
     let mut command = Command::new(readelf);
-    command.args(["-W", "-h", "-l", "-d"]).arg(place::Stage::main().helper());
+    command.env("LC_ALL", "C").args(["-W", "-h", "-l", "-d"]).arg(place::Stage::main().helper());
     let text = bounded::run(&mut command, Duration::from_secs(10))?.text()?;
     let lines: Vec<String> =
         text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
