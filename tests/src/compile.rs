@@ -30,7 +30,8 @@ pub fn compile<S: AsRef<OsStr>>(
 ) -> Result<String, Box<dyn Error + Send + Sync>> {
     let package = if compiler == "g++" { "g++" } else { "gcc" };
     let compiler = place::program(compiler, package)?;
-    bounded::run(Command::new(compiler).args(arguments), LIMIT)?.text()
+    // What it says is read.
+    bounded::run(Command::new(compiler).env("LC_ALL", "C").args(arguments), LIMIT)?.text()
 }
 
 /// Compiles into a file of this name, beside the test executable.

@@ -15,13 +15,20 @@ fn main() -> ExitCode {
         same("a master in packet mode", &["open a", "packet a", "slave b a"], &["a", "b"]),
         same(
             "a pty with something typed and something printed",
-            &["open a", "slave b a", "write a typed\n", "sleep 50", "write b printed", "sleep 50"],
+            &[
+                "open a",
+                "slave b a",
+                "write a typed\n",
+                "sleep 200",
+                "write b printed",
+                "sleep 200",
+            ],
             &["a", "b"],
         ),
         Case::world("what was typed and printed is read whole", Side::Ours, |world| {
             read_after(
                 world,
-                &["open a", "slave b a", "write a hi\n", "sleep 50", "write b yo"],
+                &["open a", "slave b a", "write a hi\n", "sleep 200", "write b yo"],
                 &[
                     // The echo of "hi", then "yo"; and "hi".
                     "read a: 6, bytes 68 69 0d 0a 79 6f",
@@ -30,7 +37,7 @@ fn main() -> ExitCode {
             )
         }),
         Case::world("a fresh pty serves a shell afterwards", Side::Ours, |world| {
-            let steps = ["open a", "add a host", "slave b a", "write b yo", "sleep 50", "read a"];
+            let steps = ["open a", "add a host", "slave b a", "write b yo", "sleep 200", "read a"];
             expect(&world.run(&steps)?, &["read a: 2, bytes 79 6f"])
         }),
         Case::world("packet mode reads no word of it", Side::Ours, |world| {
@@ -80,7 +87,7 @@ fn same(name: &str, before: &'static [&'static str], ends: &'static [&'static st
 
 /// What `a` and `b` then read.
 fn read_after(world: &World, before: &[&str], expected: &[&str]) -> Outcome {
-    let after = ["sleep 50", "add a host", "del a", "read a", "read b"];
+    let after = ["sleep 200", "add a host", "del a", "read a", "read b"];
     expect(&world.run(&[before, &after].concat())?, expected)
 }
 
@@ -91,7 +98,7 @@ fn quiet(
     environment: &'static [(&'static str, &'static str)],
 ) -> Case {
     Case::world(name, Side::Ours, move |world| {
-        let steps = ["open a", "slave b a", step, "sleep 50", "read b", "read a"];
+        let steps = ["open a", "slave b a", step, "sleep 200", "read b", "read a"];
         let mut client = world.client(&steps);
         client.envs(environment.iter().copied());
         // Where a message belongs is stderr, which is not the terminal here.

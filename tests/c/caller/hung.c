@@ -80,7 +80,14 @@ void case_hung(void)
         if (ended == HANGS)
             break;
     }
-    sleep_ms(300); /* for the calls afterwards */
+    /* The calls afterwards. */
+    for (long end = now_ms() + 2000; now_ms() < end; sleep_ms(20)) {
+        int missing = 0;
+        for (int i = 0; i < HANGS; i++)
+            missing += shared[i].returned && !shared[i].goes_on;
+        if (!missing)
+            break;
+    }
     for (int i = 0; i < HANGS; i++) {
         char what[128];
         const struct hang *hang = &hangs[i];

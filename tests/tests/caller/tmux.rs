@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fs;
+use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -51,6 +52,12 @@ fn pane(world: &World, delay: usize) -> Result<Pane> {
         world,
         &["new-window", "-d", "-n", "pane", "-P", "-F", "#{pane_pid}", "-t", ":9", &command],
     )?;
+    let stat = format!("/proc/{}/stat", pid.trim());
+    let is_zombie = || fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") Z "));
+    // On a busy machine the pane itself may come late.
+    bounded::until("the pane's process ends", CLIENT_LIMIT, || {
+        Ok(is_zombie() || !Path::new(&stat).exists())
+    })?;
     let mut shown = false;
     // A status that is not there by then never comes: SIGCHLD has come and gone.
     for _ in 0..10 {
@@ -61,8 +68,7 @@ fn pane(world: &World, delay: usize) -> Result<Pane> {
             break;
         }
     }
-    let zombie = fs::read_to_string(format!("/proc/{}/stat", pid.trim()))
-        .is_ok_and(|stat| stat.contains(") Z "));
+    let zombie = is_zombie();
     tmux(world, &["kill-window", "-t", ":9"])?;
     Ok(Pane { shown, zombie })
 }

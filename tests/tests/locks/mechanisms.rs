@@ -156,7 +156,7 @@ fn restless(world: &World, report: &mut Report, file: &str) -> Outcome {
     let _ = thread.join();
     let (ended, milliseconds) = line.rsplit_once(' ').ok_or("two words")?;
     report.say("the helper", format!("{ended} after {milliseconds} ms"));
-    if world.side == Side::Ours && (ended != "0" || milliseconds.parse::<u64>()? > 1000) {
+    if world.side == Side::Ours && (ended != "0" || milliseconds.parse::<u64>()? > 2500) {
         return Err(line.into());
     }
     Ok(())

@@ -35,7 +35,7 @@ pub fn rows() -> Vec<Row> {
             |_| {
                 Ok(Attempt::new()?.step(|| match sys::fork_sharing_fs()? {
                     0 => {
-                        std::thread::sleep(Duration::from_millis(300));
+                        std::thread::sleep(Duration::from_millis(1500));
                         sys::exit_now(0);
                     }
                     _ => Ok(()),
@@ -208,7 +208,7 @@ fn no_core() -> Result {
 fn built() -> Result {
     let readelf = place::program("readelf", "binutils")?;
     let mut command = Command::new(readelf);
-    command.args(["-W", "-h", "-l", "-d"]).arg(place::Stage::main().helper());
+    command.env("LC_ALL", "C").args(["-W", "-h", "-l", "-d"]).arg(place::Stage::main().helper());
     let text = bounded::run(&mut command, Duration::from_secs(10))?.text()?;
     let lines: Vec<String> =
         text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();

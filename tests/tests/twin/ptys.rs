@@ -56,9 +56,9 @@ pub fn scenarios() -> Vec<Scenario> {
                 "slave b a",
                 "write a typed\n",
                 // The echo is the work of a kernel thread.
-                "sleep 50",
+                "sleep 200",
                 "write b printed",
-                "sleep 50",
+                "sleep 200",
                 "add a host",
                 "read a",
                 "read b",
