@@ -8,6 +8,9 @@ seconds=${1:-30}
 cd "$(dirname "$0")/.."
 version=0.13.2
 
+if [ "${FULL-}" = 1 ] && ! cargo +nightly --version > /dev/null 2>&1; then
+	rustup toolchain install nightly --profile minimal || :
+fi
 if ! cargo +nightly --version > /dev/null 2>&1; then
 	echo "fuzz: needs Rust's nightly toolchain: rustup toolchain install nightly --profile minimal" >&2
 	exit 1
