@@ -14,7 +14,7 @@ static MASTER: AtomicI32 = AtomicI32::new(NONE);
 static HELPER: PathCell = PathCell::new();
 
 /// Where the helper is installed.
-const BUILT_IN: &CStr =
+pub(crate) const BUILT_IN: &CStr =
     match CStr::from_bytes_with_nul(concat!(env!("UTEMPTER_HELPER"), "\0").as_bytes()) {
         Ok(path) => path,
         Err(_) => panic!("the helper's path has a NUL byte"),
@@ -41,6 +41,7 @@ pub(crate) fn set_helper(path: Option<&'static CStr>) {
     HELPER.set(path);
 }
 
-pub(crate) fn helper() -> &'static CStr {
-    HELPER.get().unwrap_or(BUILT_IN)
+/// The helper that was set, if one was.
+pub(crate) fn helper() -> Option<&'static CStr> {
+    HELPER.get()
 }

@@ -16,6 +16,7 @@ use core::ffi::{CStr, c_int};
 use core::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
 use crate::errno::Errno;
+use crate::session::Operation;
 use crate::sys::{self, Arguments, Entry, Environment, Process, Room, Waited};
 
 /// Seconds after which the helper is ended by its own alarm.
@@ -42,20 +43,22 @@ struct Job<'a> {
 
 const NOTHING_YET: c_int = -1;
 
-/// Runs `path operation [host]` with `master` as its descriptors 0 and 1.
+/// Runs `path operation [host]` with `master` as its descriptors 0 and 1. `again`: somebody
+/// may have recorded the same already.
 pub(crate) fn run(
     path: &CStr,
-    operation: &CStr,
+    operation: Operation,
     host: Option<&CStr>,
     master: c_int,
+    again: bool,
 ) -> Result<(), Errno> {
     sys::descriptor_flags(master)?;
     let room = Room::map()?;
     let pid = pid_entry(sys::getpid());
     let job = Job {
         path,
-        arguments: Arguments::new(path, operation, host),
-        environment: room.environment(PID_NAME, &pid),
+        arguments: Arguments::new(path, operation.word(), host),
+        environment: room.environment(OWN_NAMES, [Some(&pid), again.then_some(AGAIN)]),
         master,
         room: &room,
         exec_error: room.word(0),
@@ -164,6 +167,9 @@ fn exec(job: &Job<'_>) -> Errno {
 }
 
 const PID_NAME: &[u8] = b"UTEMPTER_PID=";
+const AGAIN: &Entry = &Entry::constant(*b"UTEMPTER_AGAIN=1");
+/// The entries that say something to the helper; the caller's own do not reach it.
+const OWN_NAMES: [&[u8]; 2] = [PID_NAME, b"UTEMPTER_AGAIN="];
 
 /// `UTEMPTER_PID=<pid>`: the helper's parent is the intermediate, but the record is to name
 /// the terminal.

@@ -1,7 +1,8 @@
 //! Record terminal sessions: whoever opens a pty says so in utmp and wtmp.
 //!
-//! A drop-in for the C library libutempter. The records are written by a small setgid
-//! helper, `utempter`; this library starts it without a trace in the process that asks:
+//! A drop-in for the C library libutempter. The records are written by a broker,
+//! `utempterd`, where one runs, and else by a small setgid helper, `utempter`; this library
+//! starts it without a trace in the process that asks:
 //! no signal, no child, no descriptor, no memory is left behind, and no call takes longer
 //! than its deadline of some six seconds.
 //!
@@ -23,6 +24,7 @@
 #![warn(missing_docs)]
 
 mod added;
+mod broker;
 #[cfg(feature = "capi")]
 #[allow(unsafe_code)] // Exported names and their callers' pointers.
 mod capi;

@@ -114,8 +114,8 @@ const ENTRIES: usize = WORDS + 2 * size_of::<AtomicI32>();
 
 impl Room {
     pub(crate) fn map() -> Result<Room, Errno> {
-        // The caller's entries, our own, and the end.
-        let entries = environment().count() + 2;
+        // The caller's entries, our own two, and the end.
+        let entries = environment().count() + 3;
         let size = ENTRIES + entries * size_of::<*const c_char>();
         let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         // SAFETY: new memory, nobody else's.
@@ -156,15 +156,21 @@ impl Room {
         unsafe { &*self.base.add(WORDS).cast::<AtomicI32>().add(number.min(1)) }
     }
 
-    /// The caller's environment with `own` in place of any that begins with `name`.
-    pub(crate) fn environment<'a>(&'a self, name: &[u8], own: &'a Entry) -> Environment<'a> {
+    /// The caller's environment with `own` in place of any that begins with one of `names`.
+    pub(crate) fn environment<'a>(
+        &'a self,
+        names: [&[u8]; 2],
+        own: [Option<&'a Entry>; 2],
+    ) -> Environment<'a> {
         // SAFETY: behind the words there is room, aligned, for `entries` pointers.
         let copy = unsafe {
             let at = self.base.add(ENTRIES).cast::<*const c_char>();
             core::slice::from_raw_parts_mut(at, self.entries)
         };
-        let kept = environment().filter(|other| !other.to_bytes().starts_with(name));
-        let all = core::iter::once(own.0.as_ptr().cast()).chain(kept.map(CStr::as_ptr));
+        let is_own = |entry: &CStr| names.iter().any(|name| entry.to_bytes().starts_with(name));
+        let kept = environment().filter(|entry| !is_own(entry));
+        let own = own.into_iter().flatten().map(|entry| entry.0.as_ptr().cast());
+        let all = own.chain(kept.map(CStr::as_ptr));
         let last = copy.len().saturating_sub(1);
         // Zeroed by the kernel, so that what is not written is the end.
         for (to, from) in copy.iter_mut().take(last).zip(all) {
@@ -202,6 +208,135 @@ fn environment() -> impl Iterator<Item = &'static CStr> {
     })
 }
 
+/// The login name that the environment gives, or nothing.
+pub(crate) fn login_name() -> &'static [u8] {
+    let mut names = environment().filter_map(|entry| entry.to_bytes().strip_prefix(b"LOGNAME="));
+    names.next().unwrap_or(&[])
+}
+
+/// Whether real and effective ids are equal.
+pub(crate) fn has_own_ids() -> bool {
+    // SAFETY: these always succeed.
+    unsafe { libc::getuid() == libc::geteuid() && libc::getgid() == libc::getegid() }
+}
+
+/// A connection to the broker, closed at the end. Nothing here waits longer than it is told,
+/// takes a signal or is a cancellation point.
+pub(crate) struct Connection(c_int);
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // SAFETY: the descriptor is ours and is not used again.
+        unsafe { libc::syscall(libc::SYS_close, self.0) };
+    }
+}
+
+impl Connection {
+    /// Connects without waiting; `None` where nobody listens, or too many wait already.
+    pub(crate) fn open(path: &str) -> Option<Connection> {
+        let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+        // SAFETY: a new descriptor.
+        let socket = check(unsafe { libc::syscall(libc::SYS_socket, libc::AF_UNIX, kind, 0) });
+        let connection = Connection(socket.ok()?);
+        let mut address = MaybeUninit::<libc::sockaddr_un>::zeroed();
+        // SAFETY: zero is a valid address, and a NUL stays behind the path.
+        let address = unsafe {
+            let address = address.assume_init_mut();
+            address.sun_family = libc::AF_UNIX as _;
+            let room = address.sun_path.len() - 1;
+            for (to, from) in address.sun_path.iter_mut().take(room).zip(path.as_bytes()) {
+                *to = *from as c_char;
+            }
+            address
+        };
+        let size = size_of::<libc::sockaddr_un>();
+        // SAFETY: the address is readable for its size.
+        let result =
+            unsafe { libc::syscall(libc::SYS_connect, connection.0, &raw const *address, size) };
+        check(result).ok()?;
+        Some(connection)
+    }
+
+    /// The next message, if it is this long and comes within `patience` milliseconds.
+    pub(crate) fn receive<const LENGTH: usize>(&self, patience: i64) -> Option<[u8; LENGTH]> {
+        let mut message = [0; LENGTH];
+        let end = monotonic_ms() + patience;
+        loop {
+            // MSG_TRUNC: the length that was sent.
+            let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
+            // SAFETY: the message is writable for its length; no address is asked for.
+            let received = check(unsafe {
+                libc::syscall(
+                    libc::SYS_recvfrom,
+                    self.0,
+                    message.as_mut_ptr(),
+                    LENGTH,
+                    flags,
+                    null_mut::<c_void>(),
+                    null_mut::<c_void>(),
+                )
+            });
+            match received {
+                Ok(length) => return (length as usize == LENGTH).then_some(message),
+                Err(Errno(libc::EAGAIN)) => self.wait(end)?,
+                Err(Errno(libc::EINTR)) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Waits until something can be read, or for the end.
+    fn wait(&self, end: i64) -> Option<()> {
+        let left = end - monotonic_ms();
+        if left <= 0 {
+            return None;
+        }
+        let time = [(left / 1000) as c_long, (left % 1000 * 1_000_000) as c_long];
+        let mut poll = libc::pollfd { fd: self.0, events: libc::POLLIN, revents: 0 };
+        // SAFETY: one entry, and `time` is a struct timespec of the kernel's; no signal set.
+        let result = check(unsafe {
+            libc::syscall(libc::SYS_ppoll, &mut poll, 1, &time, null::<c_void>(), SIGNALS / 8)
+        });
+        match result {
+            Ok(_) | Err(Errno(libc::EINTR)) => Some(()),
+            Err(_) => None,
+        }
+    }
+
+    /// Sends one message of these parts, and the descriptor with it.
+    pub(crate) fn send(&self, parts: [&[u8]; 3], descriptor: c_int) -> Option<()> {
+        /// One control message, as CMSG_SPACE and CMSG_LEN would have it.
+        #[repr(C)]
+        struct Control {
+            head: libc::cmsghdr,
+            descriptor: c_int,
+            padding: [u8; size_of::<usize>() - size_of::<c_int>() % size_of::<usize>()],
+        }
+        let mut control = MaybeUninit::<Control>::zeroed();
+        let parts = parts.map(|part| libc::iovec {
+            iov_base: part.as_ptr().cast_mut().cast(),
+            iov_len: part.len(),
+        });
+        let mut message = MaybeUninit::<libc::msghdr>::zeroed();
+        // SAFETY: zero is a valid value of both; the message names what is on this stack.
+        let result = unsafe {
+            let control = control.assume_init_mut();
+            control.head.cmsg_len = (size_of::<libc::cmsghdr>() + size_of::<c_int>()) as _;
+            control.head.cmsg_level = libc::SOL_SOCKET;
+            control.head.cmsg_type = libc::SCM_RIGHTS;
+            control.descriptor = descriptor;
+            let message = message.assume_init_mut();
+            message.msg_iov = parts.as_ptr().cast_mut();
+            message.msg_iovlen = parts.len() as _;
+            message.msg_control = (&raw mut *control).cast();
+            message.msg_controllen = control.head.cmsg_len;
+            let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+            libc::syscall(libc::SYS_sendmsg, self.0, &raw const *message, flags)
+        };
+        check(result).ok().map(drop)
+    }
+}
+
 /// A stack, by its upper end.
 #[derive(Clone, Copy)]
 pub(crate) struct Stack<'a> {
@@ -213,6 +348,16 @@ pub(crate) struct Stack<'a> {
 pub(crate) struct Entry([u8; 32]);
 
 impl Entry {
+    pub(crate) const fn constant(text: [u8; 16]) -> Entry {
+        let mut bytes = [0; 32];
+        let mut at = 0;
+        while at < text.len() {
+            bytes[at] = text[at];
+            at += 1;
+        }
+        Entry(bytes)
+    }
+
     /// The first 31 bytes of the text.
     pub(crate) fn new<'t>(text: impl Iterator<Item = &'t u8>) -> Entry {
         let mut bytes = [0; 32];

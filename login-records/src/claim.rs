@@ -4,7 +4,7 @@ use core::ffi::{CStr, c_int};
 
 use crate::errno::Errno;
 use crate::line::Line;
-use crate::sys::{Fd, pty_number, stat_fd, stat_path, status_flags};
+use crate::sys::{Fd, Stat, Time, pty_number, stat_fd, stat_path, status_flags};
 
 /// The line of the pty whose master `master` is, proven to belong to `uid`.
 ///
@@ -22,29 +22,81 @@ use crate::sys::{Fd, pty_number, stat_fd, stat_path, status_flags};
 /// * `EPERM`: the pty belongs to somebody else.
 /// * Others as ioctl(2) and stat(2) give them.
 pub fn claim(master: c_int, uid: u32) -> Result<Line, Errno> {
-    if status_flags(master)? & (libc::O_ACCMODE | libc::O_PATH) != libc::O_RDWR {
-        return Err(Errno::EBADF);
+    Slave::claimed(master, uid).map(|slave| slave.line)
+}
+
+/// The slave of a pty, held by an O_PATH descriptor: it keeps no terminal open, and tells of
+/// the pty's end.
+#[derive(Debug)]
+pub struct Slave {
+    line: Line,
+    node: Fd,
+}
+
+impl Slave {
+    /// The slave of the pty whose master `master` is, proven to belong to `uid`.
+    ///
+    /// # Errors
+    ///
+    /// As [`claim`].
+    pub fn claimed(master: c_int, uid: u32) -> Result<Slave, Errno> {
+        if status_flags(master)? & (libc::O_ACCMODE | libc::O_PATH) != libc::O_RDWR {
+            return Err(Errno::EBADF);
+        }
+        // The rest is asked of the device, so it has to be the device first: a file system that
+        // the user serves (FUSE) answers as it likes, and TIOCGPTPEER with any descriptor's
+        // number.
+        if !stat_fd(master)?.is_ptmx() {
+            return Err(Errno::ENOTTY);
+        }
+        let line = Line::pts(pty_number(master)?);
+        let node = Fd::pty_peer(master)?;
+        let slave = node.stat()?;
+        let at_path = match with_path(line, stat_path) {
+            Err(Errno::ENOENT) => return Err(Errno::EXDEV),
+            at_path => at_path?,
+        };
+        if (at_path.dev, at_path.ino) != (slave.dev, slave.ino) {
+            return Err(Errno::EXDEV);
+        }
+        if slave.uid != uid {
+            return Err(Errno::EPERM);
+        }
+        Ok(Slave { line, node })
     }
-    // The rest is asked of the device, so it has to be the device first: a file system that
-    // the user serves (FUSE) answers as it likes, and TIOCGPTPEER with any descriptor's number.
-    if !stat_fd(master)?.is_ptmx() {
-        return Err(Errno::ENOTTY);
+
+    /// The slave that is at the line now, without any proof.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT`: there is none; others as open(2) gives them.
+    pub fn at(line: Line) -> Result<Slave, Errno> {
+        Ok(Slave { line, node: with_path(line, Fd::open_path)? })
     }
-    let line = Line::pts(pty_number(master)?);
-    let slave = Fd::pty_peer(master)?.stat()?;
+
+    /// The line.
+    pub fn line(&self) -> Line {
+        self.line
+    }
+
+    /// Whether the pty has ended: its master is closed, wherever it had been handed.
+    pub fn is_gone(&self) -> bool {
+        self.node.stat().is_ok_and(|stat| stat.links == 0)
+    }
+
+    /// When the node was made, or last changed in owner or mode.
+    ///
+    /// # Errors
+    ///
+    /// As stat(2).
+    pub fn changed(&self) -> Result<Time, Errno> {
+        self.node.stat().map(|Stat { changed, .. }| changed)
+    }
+}
+
+fn with_path<T>(line: Line, act: impl FnOnce(&CStr) -> Result<T, Errno>) -> Result<T, Errno> {
     let path = line.device();
-    let path = CStr::from_bytes_until_nul(&path).map_err(|_| Errno::ENAMETOOLONG)?;
-    let node = match stat_path(path) {
-        Err(Errno::ENOENT) => return Err(Errno::EXDEV),
-        node => node?,
-    };
-    if (node.dev, node.ino) != (slave.dev, slave.ino) {
-        return Err(Errno::EXDEV);
-    }
-    if slave.uid != uid {
-        return Err(Errno::EPERM);
-    }
-    Ok(line)
+    act(CStr::from_bytes_until_nul(&path).map_err(|_| Errno::ENAMETOOLONG)?)
 }
 
 #[cfg(test)]
@@ -71,6 +123,19 @@ mod tests {
         let (file, owner) = master(libc::O_RDWR);
         let line = claim(file.as_raw_fd(), owner).unwrap();
         assert_eq!(line.number(), pty_number(file.as_raw_fd()).unwrap());
+    }
+
+    #[test]
+    fn the_slave_is_gone_when_the_master_is_closed() {
+        let (file, owner) = master(libc::O_RDWR);
+        let again = file.try_clone().unwrap();
+        let slave = Slave::claimed(file.as_raw_fd(), owner).unwrap();
+        let same = Slave::at(slave.line()).unwrap();
+        assert!(slave.changed().unwrap().sec <= Time::now().sec);
+        drop(file);
+        assert!(!slave.is_gone() && !same.is_gone());
+        drop(again);
+        assert!(slave.is_gone() && same.is_gone());
     }
 
     #[test]

@@ -35,7 +35,7 @@ fn last_four(line: &[u8; 32]) -> [u8; 4] {
 }
 
 /// N of "pts/N", where N is below 2^20.
-fn pty_number(line: &[u8; 32]) -> Option<u32> {
+pub(crate) fn pty_number(line: &[u8; 32]) -> Option<u32> {
     let [b'p', b't', b's', b'/', digits @ ..] = line else {
         return None;
     };

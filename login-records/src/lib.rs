@@ -15,6 +15,7 @@ extern crate std;
 
 mod claim;
 mod errno;
+mod host;
 mod id;
 mod layout;
 mod line;
@@ -23,8 +24,9 @@ pub mod store;
 #[allow(unsafe_code)]
 mod sys;
 
-pub use claim::claim;
+pub use claim::{Slave, claim};
 pub use errno::Errno;
+pub use host::check_host;
 pub use id::ut_id;
 pub use layout::{Endian, Layout, MAX_RECORD};
 pub use line::Line;

@@ -1,6 +1,6 @@
 //! The name of a terminal line.
 
-use crate::id::ut_id;
+use crate::id::{pty_number, ut_id};
 
 /// `ut_line` of a Unix 98 pty, "pts/N", padded with NUL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,11 @@ impl Line {
         }
         debug_assert!(end < 32);
         Line { number, name }
+    }
+
+    /// The line that `ut_line` names, if it is a pty's.
+    pub fn from_name(name: &[u8; 32]) -> Option<Line> {
+        pty_number(name).map(Line::pts).filter(|line| line.name == *name)
     }
 
     /// The pty number.
@@ -71,6 +76,21 @@ mod tests {
 
     fn text(bytes: &[u8]) -> String {
         bytes.iter().take_while(|b| **b != 0).map(|b| *b as char).collect()
+    }
+
+    #[test]
+    fn a_name_gives_its_line() {
+        for n in [0, 7, 10_000, (1 << 20) - 1] {
+            assert_eq!(Line::from_name(Line::pts(n).bytes()), Some(Line::pts(n)));
+        }
+        for name in [&b"pts/"[..], b"pts/01", b"pts/1x", b"tty1", b"", b"pts/1048576"] {
+            let mut bytes = [0; 32];
+            bytes[..name.len()].copy_from_slice(name);
+            assert_eq!(Line::from_name(&bytes), None, "{name:?}");
+        }
+        let mut behind = *Line::pts(1).bytes();
+        behind[31] = b'x';
+        assert_eq!(Line::from_name(&behind), None);
     }
 
     #[test]

@@ -93,6 +93,9 @@ pub(crate) struct Stat {
     pub(crate) size: u64,
     pub(crate) mode: u32,
     pub(crate) blocks: u64,
+    pub(crate) links: u64,
+    pub(crate) changed: Time,
+    pub(crate) written: Time,
 }
 
 impl Stat {
@@ -113,6 +116,10 @@ impl Stat {
     }
 }
 
+fn time(sec: i64, nsec: i64) -> Time {
+    Time { sec, usec: (nsec / 1000) as i32 }
+}
+
 #[allow(clippy::unnecessary_cast)] // The fields' widths differ by architecture.
 fn plain(stat: &libc::stat64) -> Stat {
     Stat {
@@ -123,6 +130,9 @@ fn plain(stat: &libc::stat64) -> Stat {
         size: stat.st_size as u64,
         mode: stat.st_mode as u32,
         blocks: stat.st_blocks as u64,
+        links: stat.st_nlink as u64,
+        changed: time(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
+        written: time(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
     }
 }
 
@@ -183,6 +193,13 @@ impl Fd {
     /// open(2) for reading and writing an existing file; never waits, never takes a terminal.
     pub(crate) fn open(path: &CStr) -> Result<Fd, Errno> {
         let flags = libc::O_RDWR | libc::O_CLOEXEC | libc::O_NOCTTY | libc::O_NONBLOCK;
+        // SAFETY: the path ends in NUL.
+        check(unsafe { libc::open64(path.as_ptr(), flags) }).map(Fd)
+    }
+
+    /// open(2) with O_PATH: the node itself, not what it stands for.
+    pub(crate) fn open_path(path: &CStr) -> Result<Fd, Errno> {
+        let flags = libc::O_PATH | libc::O_NOFOLLOW | libc::O_CLOEXEC;
         // SAFETY: the path ends in NUL.
         check(unsafe { libc::open64(path.as_ptr(), flags) }).map(Fd)
     }

@@ -20,7 +20,7 @@ pub enum Operation<'a> {
 ///
 /// # Errors
 ///
-/// `EINVAL` for any other use, and for a host that [`crate::check_host`] refuses.
+/// `EINVAL` for any other use, and for a host that [`login_records::check_host`] refuses.
 pub fn parse<'a>(mut arguments: impl Iterator<Item = &'a CStr>) -> Result<Operation<'a>, Refusal> {
     let (_, operation, host, rest) =
         (arguments.next(), arguments.next(), arguments.next(), arguments.next());

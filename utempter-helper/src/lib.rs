@@ -25,7 +25,7 @@ use core::ffi::{c_char, c_int};
 use login_records::claim;
 
 pub use arguments::{Operation, parse};
-pub use host::check as check_host;
+pub use login_records::check_host;
 pub use refusal::Refusal;
 pub use terminal::parse_pid;
 

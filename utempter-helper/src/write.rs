@@ -1,6 +1,6 @@
 //! The one thing the helper does.
 
-use core::ffi::c_int;
+use core::ffi::{CStr, c_int};
 
 use login_records::store::{Patience, RecordFile, UTMP_PATH, Utmp, WTMP_PATH, Wtmp};
 use login_records::{Errno, Line, Session, Time};
@@ -9,6 +9,10 @@ use crate::arguments::Operation;
 use crate::privilege::Lent;
 use crate::refusal::Refusal;
 use crate::report;
+use crate::sys;
+
+/// The library has asked the broker, which did not answer and may have written the record.
+const AGAIN: &CStr = c"UTEMPTER_AGAIN=1";
 
 type Opened = Result<Option<RecordFile>, Errno>;
 
@@ -31,7 +35,11 @@ pub(crate) fn session(
     };
     let patience = &mut Patience::default();
     let in_utmp = into(utmp, |file| Utmp(file).put(&record, patience));
-    if let Err(errno) = into(wtmp, |file| Wtmp(file).append(&record, patience)) {
+    let append = |file: &RecordFile| match sys::environment().any(|entry| entry == AGAIN) {
+        true => Wtmp(file).append_once(&record, patience),
+        false => Wtmp(file).append(&record, patience),
+    };
+    if let Err(errno) = into(wtmp, append) {
         report::refused(&cannot_write(errno, WTMP_PATH));
     }
     in_utmp.map_err(|errno| cannot_write(errno, UTMP_PATH))

@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use crate::errno::Errno;
-use crate::sys::Fd;
+use crate::sys::{Fd, Time};
 
 /// A file of records, open for reading and writing.
 #[derive(Debug)]
@@ -11,7 +11,27 @@ pub struct RecordFile {
     pub(super) fd: Fd,
 }
 
+/// What a file shows of itself; any write changes it, but for two in the same instant of the
+/// filesystem's clock (a few milliseconds on kernels before 6.13).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    dev: u64,
+    ino: u64,
+    size: u64,
+    written: Time,
+}
+
 impl RecordFile {
+    /// What the file shows of itself now.
+    ///
+    /// # Errors
+    ///
+    /// As stat(2).
+    pub fn stamp(&self) -> Result<Stamp, Errno> {
+        let stat = self.fd.stat()?;
+        Ok(Stamp { dev: stat.dev, ino: stat.ino, size: stat.size, written: stat.written })
+    }
+
     /// Opens the file; `None` where there is none: the administrator has switched the store
     /// off (POSIX systems have always read it so; utmp(5), FILES).
     ///

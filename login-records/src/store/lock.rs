@@ -17,22 +17,31 @@ pub struct Patience {
     readers: i64,
     /// Microseconds left for writers.
     writers: i64,
+    /// What every store's lock is waited for, even when the patience was spent on another.
+    least: i64,
 }
-
-/// What every store's lock is waited for, even when the patience has been spent on another.
-const AT_LEAST: i64 = 25 * MS;
 
 impl Default for Patience {
     /// Readers are waited for 200 ms, writers, who are honest load, for two seconds.
     fn default() -> Patience {
-        Patience { readers: 200 * MS, writers: 2000 * MS }
+        Patience { readers: 200 * MS, writers: 2000 * MS, least: 25 * MS }
     }
 }
 
 impl Patience {
-    /// Waits no longer than the least, as for a lock already known to be held.
+    /// Does not wait: for a lock already known to be held.
     pub fn none() -> Patience {
-        Patience { readers: 0, writers: 0 }
+        Patience { readers: 0, writers: 0, least: 0 }
+    }
+
+    /// Waits for readers `readers` ms and for writers `writers` ms.
+    pub fn of_ms(readers: u32, writers: u32) -> Patience {
+        Patience { readers: i64::from(readers) * MS, writers: i64::from(writers) * MS, least: 0 }
+    }
+
+    /// Whether all of it has been spent: a lock was held to the end.
+    pub fn is_spent(&self) -> bool {
+        self.readers <= 0 || self.writers <= 0
     }
 
     fn allows(&self, blocker: Blocker, waited: i64) -> bool {
@@ -41,7 +50,7 @@ impl Patience {
             // Nothing: a writer who has just left, and another may have come.
             Blocker::Writer | Blocker::Nothing => self.writers,
         };
-        waited < left.max(AT_LEAST)
+        waited < left.max(self.least)
     }
 
     fn spend(&mut self, waited: i64) {

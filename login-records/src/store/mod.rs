@@ -9,8 +9,8 @@ mod testing;
 mod utmp;
 mod wtmp;
 
-pub use file::RecordFile;
+pub use file::{RecordFile, Stamp};
 pub use lock::Patience;
 pub use paths::{UTMP_PATH, WTMP_PATH};
-pub use utmp::Utmp;
+pub use utmp::{Index, Place, Utmp};
 pub use wtmp::Wtmp;

@@ -11,6 +11,42 @@ use super::lock::{Lock, Patience};
 #[derive(Debug)]
 pub struct Utmp<'a>(pub &'a RecordFile);
 
+/// Where a line's record is, for a process that writes many.
+///
+/// Both functions are called while the file is locked, if the lock was had.
+pub trait Index {
+    /// Where the record of this line is.
+    ///
+    /// # Errors
+    ///
+    /// As read(2), where the file had to be read for it.
+    fn find(&mut self, utmp: &Utmp<'_>, record: &Record) -> Result<Place, Errno>;
+
+    /// The record is now at `offset`; `alone`: nobody else can have written meanwhile.
+    fn wrote(&mut self, utmp: &Utmp<'_>, record: &Record, offset: u64, alone: bool);
+}
+
+/// What an index knows of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// It has no record.
+    Nowhere,
+    /// Its only record is at this offset.
+    Slot(u64),
+    /// The file has to be searched.
+    Unknown,
+}
+
+struct NoIndex;
+
+impl Index for NoIndex {
+    fn find(&mut self, _: &Utmp<'_>, _: &Record) -> Result<Place, Errno> {
+        Ok(Place::Unknown)
+    }
+
+    fn wrote(&mut self, _: &Utmp<'_>, _: &Record, _: u64, _: bool) {}
+}
+
 /// Records read at once: a little under 64 KiB.
 const BATCH: usize = 65536 / SIZE;
 
@@ -37,13 +73,31 @@ impl Utmp<'_> {
     ///
     /// As [`crate::store::Wtmp::append`].
     pub fn put(&self, record: &Record, patience: &mut Patience) -> Result<(), Errno> {
+        self.put_by(&mut NoIndex, record, patience)
+    }
+
+    /// As [`Utmp::put`], with an index in place of the search.
+    ///
+    /// # Errors
+    ///
+    /// As [`Utmp::put`].
+    pub fn put_by(
+        &self,
+        index: &mut impl Index,
+        record: &Record,
+        patience: &mut Patience,
+    ) -> Result<(), Errno> {
         let encoded = LAYOUT.encode(record);
         let Some(bytes) = encoded.first_chunk::<SIZE>() else {
             return Err(Errno::EIO);
         };
         let lock = Lock::take(&self.0.fd, patience);
         for _ in 0..2 {
-            let found = self.find(record)?;
+            let found = match index.find(self, record)? {
+                Place::Nowhere => Found::default(),
+                Place::Slot(offset) => self.found_at(offset, record)?,
+                Place::Unknown => self.find(record)?,
+            };
             let offset = match &found.slot {
                 Some(slot) => {
                     frame::replace(self.0, slot.offset, &slot.bytes, bytes)?;
@@ -53,6 +107,7 @@ impl Utmp<'_> {
             };
             if frame::is_at(self.0, offset, bytes)? {
                 frame::cut_torn_tail(self.0, &lock);
+                index.wrote(self, record, offset, lock.is_held());
                 return match found.live {
                     0 => Ok(()),
                     _ => self.end_others(record, offset),
@@ -88,6 +143,31 @@ impl Utmp<'_> {
             Some((offset, bytes)) => frame::replace(self.0, offset, &bytes, new).map(|()| true),
             None => Ok(false),
         }
+    }
+
+    /// Shows each process record: its offset and its line.
+    ///
+    /// # Errors
+    ///
+    /// As read(2).
+    pub fn each_process(&self, mut show: impl FnMut(u64, &[u8; 32])) -> Result<(), Errno> {
+        let wanted = |bytes: &Bytes| is_process(LAYOUT.type_of(bytes));
+        self.each(wanted, |offset, bytes| {
+            if let Some(line) = LAYOUT.line_of(bytes).first_chunk::<32>() {
+                show(offset, line);
+            }
+        })
+    }
+
+    /// What an index has found, if it is still so.
+    fn found_at(&self, offset: u64, record: &Record) -> Result<Found, Errno> {
+        let mut bytes: Bytes = [0; SIZE];
+        let read = self.0.fd.read_at(&mut bytes, offset)?;
+        let same = LAYOUT.line_of(&bytes) == record.line && is_process(LAYOUT.type_of(&bytes));
+        if read != SIZE || !same {
+            return self.find(record);
+        }
+        Ok(Found { slot: Some(Slot { offset, bytes, rank: 0 }), live: 0 })
     }
 
     /// The best slot of the record's line: live before dead, and before all the one with the
@@ -183,6 +263,39 @@ mod tests {
         let test = TestFile::with(b"");
         put(&test, &login(3, 1));
         assert_eq!(test.records(), [login(3, 1)]);
+    }
+
+    struct Fixed(Place, Vec<(u64, bool)>);
+
+    impl Index for Fixed {
+        fn find(&mut self, _: &Utmp<'_>, _: &Record) -> Result<Place, Errno> {
+            Ok(self.0)
+        }
+
+        fn wrote(&mut self, _: &Utmp<'_>, _: &Record, offset: u64, alone: bool) {
+            self.1.push((offset, alone));
+        }
+    }
+
+    #[test]
+    fn an_index_is_believed_only_where_it_is_right() {
+        let step = SIZE as u64;
+        for (place, written) in [
+            (Place::Slot(step), step),
+            (Place::Slot(0), step),
+            (Place::Slot(99 * step), step),
+            (Place::Unknown, step),
+            // Believed: an index that says so has seen the whole file.
+            (Place::Nowhere, 2 * step),
+        ] {
+            let test = TestFile::of(&[login(1, 1), login(2, 1)]);
+            let mut index = Fixed(place, Vec::new());
+            let utmp = Utmp(&test.file);
+            utmp.put_by(&mut index, &login(2, 9), &mut Patience::default()).unwrap();
+            assert_eq!(index.1, [(written, true)], "{place:?}");
+            assert_eq!(test.records()[0], login(1, 1));
+            assert_eq!(test.records()[written as usize / SIZE], login(2, 9));
+        }
     }
 
     #[test]

@@ -33,7 +33,34 @@ impl Wtmp<'_> {
         }
         Err(Errno::EIO)
     }
+
+    /// Appends a record unless the line's last one says the same, time apart: for whoever
+    /// cannot know whether another, asked before, got as far.
+    ///
+    /// # Errors
+    ///
+    /// As [`Wtmp::append`].
+    pub fn append_once(&self, record: &Record, patience: &mut Patience) -> Result<(), Errno> {
+        match self.last_of_line(record)? {
+            Some(last) if (Record { time: record.time, ..last }) == *record => Ok(()),
+            _ => self.append(record, patience),
+        }
+    }
+
+    /// The line's last record, among the file's last few hundred.
+    fn last_of_line(&self, record: &Record) -> Result<Option<Record>, Errno> {
+        let mut buffer = [[0u8; SIZE]; LAST];
+        let whole = self.0.fd.stat()?.size / SIZE as u64;
+        let begin = whole.saturating_sub(LAST as u64) * SIZE as u64;
+        let read = self.0.fd.read_at(buffer.as_flattened_mut(), begin)?;
+        let mut records = buffer.iter().take(read / SIZE).rev();
+        let last = records.find(|bytes| LAYOUT.line_of(*bytes) == record.line);
+        Ok(last.and_then(|bytes| LAYOUT.decode(bytes)))
+    }
 }
+
+/// Records among which a line's last one is looked for.
+const LAST: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -47,6 +74,23 @@ mod tests {
             Wtmp(&test.file).append(&record, &mut Patience::default()).unwrap();
         }
         assert_eq!(test.records(), [login(1, 1), logout(1, 1), login(1, 2)]);
+    }
+
+    #[test]
+    fn what_is_there_already_is_not_appended_again() {
+        let test = TestFile::with(b"");
+        let once = |record| {
+            Wtmp(&test.file).append_once(&record, &mut Patience::default()).unwrap();
+        };
+        once(login(1, 1));
+        once(login(2, 1));
+        let later = crate::Time { sec: 1_800_000_000, usec: 5 };
+        once(Record { time: later, ..login(1, 1) });
+        assert_eq!(test.records(), [login(1, 1), login(2, 1)]);
+        for other in [login(1, 2), logout(1, 1), login(1, 1)] {
+            once(other);
+            assert_eq!(test.records().last(), Some(&other));
+        }
     }
 
     #[test]
