@@ -84,6 +84,15 @@ impl Slave {
         self.node.stat().is_ok_and(|stat| stat.links == 0)
     }
 
+    /// Whose the pty is.
+    ///
+    /// # Errors
+    ///
+    /// As stat(2).
+    pub fn owner(&self) -> Result<u32, Errno> {
+        self.node.stat().map(|Stat { uid, .. }| uid)
+    }
+
     /// When the node was made, or last changed in owner or mode.
     ///
     /// # Errors

@@ -19,29 +19,32 @@ pub struct Patience {
     writers: i64,
     /// What every store's lock is waited for, even when the patience was spent on another.
     least: i64,
+    /// A lock was not had.
+    refused: bool,
 }
 
 impl Default for Patience {
     /// Readers are waited for 200 ms, writers, who are honest load, for two seconds.
     fn default() -> Patience {
-        Patience { readers: 200 * MS, writers: 2000 * MS, least: 25 * MS }
+        Patience { readers: 200 * MS, writers: 2000 * MS, least: 25 * MS, refused: false }
     }
 }
 
 impl Patience {
     /// Does not wait: for a lock already known to be held.
     pub fn none() -> Patience {
-        Patience { readers: 0, writers: 0, least: 0 }
+        Patience::of_ms(0, 0)
     }
 
     /// Waits for readers `readers` ms and for writers `writers` ms.
     pub fn of_ms(readers: u32, writers: u32) -> Patience {
-        Patience { readers: i64::from(readers) * MS, writers: i64::from(writers) * MS, least: 0 }
+        let (readers, writers) = (i64::from(readers) * MS, i64::from(writers) * MS);
+        Patience { readers, writers, least: 0, refused: false }
     }
 
-    /// Whether all of it has been spent: a lock was held to the end.
-    pub fn is_spent(&self) -> bool {
-        self.readers <= 0 || self.writers <= 0
+    /// Whether a lock was held by others to the end, and has been done without.
+    pub fn was_refused(&self) -> bool {
+        self.refused
     }
 
     fn allows(&self, blocker: Blocker, waited: i64) -> bool {
@@ -74,6 +77,7 @@ impl<'a> Lock<'a> {
             Ok(()) => true,
             Err(error) => blocked(error) && wait(fd, patience),
         };
+        patience.refused |= !held;
         Lock { fd, held }
     }
 

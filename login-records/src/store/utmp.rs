@@ -87,6 +87,31 @@ impl Utmp<'_> {
         record: &Record,
         patience: &mut Patience,
     ) -> Result<(), Errno> {
+        self.write(index, record, patience, false)
+    }
+
+    /// Writes the record over the line's, if that is a session of the same process; another
+    /// that has come to the line since is left alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`Utmp::put`].
+    pub fn end_by(
+        &self,
+        index: &mut impl Index,
+        record: &Record,
+        patience: &mut Patience,
+    ) -> Result<(), Errno> {
+        self.write(index, record, patience, true)
+    }
+
+    fn write(
+        &self,
+        index: &mut impl Index,
+        record: &Record,
+        patience: &mut Patience,
+        only_own: bool,
+    ) -> Result<(), Errno> {
         let encoded = LAYOUT.encode(record);
         let Some(bytes) = encoded.first_chunk::<SIZE>() else {
             return Err(Errno::EIO);
@@ -98,6 +123,9 @@ impl Utmp<'_> {
                 Place::Slot(offset) => self.found_at(offset, record)?,
                 Place::Unknown => self.find(record)?,
             };
+            if only_own && !found.slot.as_ref().is_some_and(|slot| is_own(&slot.bytes, record)) {
+                return Ok(());
+            }
             let offset = match &found.slot {
                 Some(slot) => {
                     frame::replace(self.0, slot.offset, &slot.bytes, bytes)?;
@@ -243,6 +271,11 @@ impl Utmp<'_> {
     }
 }
 
+fn is_own(bytes: &Bytes, record: &Record) -> bool {
+    let found = LAYOUT.decode(bytes);
+    found.is_some_and(|found| found.ut_type == USER_PROCESS && found.pid == record.pid)
+}
+
 fn is_live(ut_type: i16) -> bool {
     ut_type == USER_PROCESS || ut_type == LOGIN_PROCESS
 }
@@ -295,6 +328,18 @@ mod tests {
             assert_eq!(index.1, [(written, true)], "{place:?}");
             assert_eq!(test.records()[0], login(1, 1));
             assert_eq!(test.records()[written as usize / SIZE], login(2, 9));
+        }
+    }
+
+    #[test]
+    fn only_the_own_session_is_ended() {
+        for (before, ended) in
+            [(login(3, 1), true), (login(3, 2), false), (logout(3, 1), false), (login(4, 1), false)]
+        {
+            let test = TestFile::of(&[before]);
+            let patience = &mut Patience::default();
+            Utmp(&test.file).end_by(&mut NoIndex, &logout(3, 1), patience).unwrap();
+            assert_eq!(test.records(), [if ended { logout(3, 1) } else { before }]);
         }
     }
 

@@ -41,20 +41,24 @@ impl Wtmp<'_> {
     ///
     /// As [`Wtmp::append`].
     pub fn append_once(&self, record: &Record, patience: &mut Patience) -> Result<(), Errno> {
-        match self.last_of_line(record)? {
+        match self.last_of_line(&record.line)? {
             Some(last) if (Record { time: record.time, ..last }) == *record => Ok(()),
             _ => self.append(record, patience),
         }
     }
 
-    /// The line's last record, among the file's last few hundred.
-    fn last_of_line(&self, record: &Record) -> Result<Option<Record>, Errno> {
+    /// The line's last record, if it is among the file's last few hundred.
+    ///
+    /// # Errors
+    ///
+    /// As read(2).
+    pub fn last_of_line(&self, line: &[u8; 32]) -> Result<Option<Record>, Errno> {
         let mut buffer = [[0u8; SIZE]; LAST];
         let whole = self.0.fd.stat()?.size / SIZE as u64;
         let begin = whole.saturating_sub(LAST as u64) * SIZE as u64;
         let read = self.0.fd.read_at(buffer.as_flattened_mut(), begin)?;
         let mut records = buffer.iter().take(read / SIZE).rev();
-        let last = records.find(|bytes| LAYOUT.line_of(*bytes) == record.line);
+        let last = records.find(|bytes| LAYOUT.line_of(*bytes) == line);
         Ok(last.and_then(|bytes| LAYOUT.decode(bytes)))
     }
 }

@@ -1,0 +1,150 @@
+//! Login names. Looking one up may ask a slow directory, so it is done on a thread of its own
+//! for each user, and what it gave is remembered for a while.
+
+use std::collections::HashMap;
+use std::ffi::CStr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use login_records::Errno;
+use nix::unistd::{Uid, User};
+
+/// How long a name is good for.
+const GOOD: Duration = Duration::from_secs(30);
+/// Names that are remembered.
+const REMEMBERED: usize = 1024;
+/// Look-ups at once.
+const AT_ONCE: usize = 32;
+/// Bytes of a look-up's stack. NSS modules are other people's code.
+const STACK: usize = 512 * 1024;
+
+/// Whose name, and the name he goes by: several accounts may share a uid.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Whose {
+    pub uid: u32,
+    pub hint: Vec<u8>,
+}
+
+/// What a look-up has found.
+pub struct Found {
+    whose: Whose,
+    name: Result<Vec<u8>, Errno>,
+}
+
+/// The names of users, and the requests `T` that wait for one.
+pub struct Names<T> {
+    known: HashMap<Whose, (Result<Vec<u8>, Errno>, Instant)>,
+    waiting: HashMap<u32, Vec<(Whose, T)>>,
+}
+
+/// What can be said at once.
+pub enum Looked<T> {
+    Known(Result<Vec<u8>, Errno>, T),
+    /// It is being looked up; `Some`: by whom the caller has to start.
+    Waits(Option<Whose>),
+}
+
+impl<T> Names<T> {
+    pub fn new() -> Names<T> {
+        Names { known: HashMap::new(), waiting: HashMap::new() }
+    }
+
+    /// The name, or a place in the queue for it: one look-up at a time for each user.
+    pub fn look(&mut self, whose: Whose, request: T, now: Instant) -> Looked<T> {
+        match self.known.get(&whose) {
+            Some((name, until)) if *until > now => return Looked::Known(name.clone(), request),
+            _ => {}
+        }
+        if !self.waiting.contains_key(&whose.uid) && self.waiting.len() >= AT_ONCE {
+            return Looked::Known(Err(Errno::EAGAIN), request);
+        }
+        let queue = self.waiting.entry(whose.uid).or_default();
+        queue.push((whose.clone(), request));
+        Looked::Waits((queue.len() == 1).then_some(whose))
+    }
+
+    /// Takes what was found; the requests that waited for it are to be asked again.
+    pub fn found(&mut self, found: Found, now: Instant) -> Vec<(Whose, T)> {
+        if self.known.len() >= REMEMBERED {
+            self.known.clear();
+        }
+        let waited = self.waiting.remove(&found.whose.uid).unwrap_or_default();
+        self.known.insert(found.whose, (found.name, now + GOOD));
+        waited
+    }
+
+    /// Whether anybody waits.
+    pub fn is_idle(&self) -> bool {
+        self.waiting.is_empty()
+    }
+}
+
+/// Looks a name up, and tells `done`.
+pub fn look_up(whose: Whose, done: impl FnOnce(Found) + Send + 'static) {
+    let look = move || {
+        let name = name_of(&whose);
+        done(Found { whose, name });
+    };
+    // Where no thread is to be had, the request's own deadline passes.
+    let _ = thread::Builder::new().stack_size(STACK).spawn(look);
+}
+
+/// The account that has this name and this uid, by the name the database gives it; else the
+/// account of the uid. As the helper does it.
+fn name_of(whose: &Whose) -> Result<Vec<u8>, Errno> {
+    let hint = CStr::from_bytes_until_nul(&[&whose.hint[..], b"\0"].concat()).map(CStr::to_owned);
+    let hinted = hint.ok().and_then(|name| name.into_string().ok()).filter(|name| !name.is_empty());
+    let hinted = hinted.and_then(|name| User::from_name(&name).ok().flatten());
+    if let Some(user) = hinted.filter(|user| user.uid.as_raw() == whose.uid) {
+        return Ok(user.name.into_bytes());
+    }
+    match User::from_uid(Uid::from_raw(whose.uid)) {
+        Ok(Some(user)) => Ok(user.name.into_bytes()),
+        Ok(None) => Err(Errno::ESRCH),
+        Err(error) => Err(Errno(error as i32)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn whose(uid: u32, hint: &str) -> Whose {
+        Whose { uid, hint: hint.into() }
+    }
+
+    #[test]
+    fn a_hint_counts_only_with_its_own_uid() {
+        assert_eq!(name_of(&whose(0, "")), Ok(b"root".to_vec()));
+        assert_eq!(name_of(&whose(0, "daemon")), Ok(b"root".to_vec()));
+        assert_eq!(name_of(&whose(0, "no such user")), Ok(b"root".to_vec()));
+        assert_eq!(name_of(&whose(1, "daemon")), Ok(b"daemon".to_vec()));
+        assert_eq!(name_of(&whose(4_000_000_000, "root")), Err(Errno::ESRCH));
+    }
+
+    #[test]
+    fn each_user_has_one_look_up_and_nobody_waits_for_another_s() {
+        let (mut names, now) = (Names::new(), Instant::now());
+        assert!(matches!(names.look(whose(1, "a"), 'a', now), Looked::Waits(Some(_))));
+        assert!(matches!(names.look(whose(1, "b"), 'b', now), Looked::Waits(None)));
+        assert!(matches!(names.look(whose(2, ""), 'c', now), Looked::Waits(Some(_))));
+        let found = Found { whose: whose(1, "a"), name: Ok(b"one".to_vec()) };
+        let again = names.found(found, now);
+        assert_eq!(again, [(whose(1, "a"), 'a'), (whose(1, "b"), 'b')]);
+        match names.look(whose(1, "a"), 'a', now) {
+            Looked::Known(name, 'a') => assert_eq!(name, Ok(b"one".to_vec())),
+            _ => panic!("it is known"),
+        }
+        assert!(matches!(names.look(whose(1, "a"), 'a', now + GOOD), Looked::Waits(Some(_))));
+    }
+
+    #[test]
+    fn slow_look_ups_are_so_many_at_the_most() {
+        let (mut names, now) = (Names::new(), Instant::now());
+        for uid in 0..AT_ONCE as u32 {
+            assert!(matches!(names.look(whose(uid, ""), (), now), Looked::Waits(_)));
+        }
+        let one_more = names.look(whose(99, ""), (), now);
+        assert!(matches!(one_more, Looked::Known(Err(Errno::EAGAIN), ())));
+    }
+}

@@ -1,0 +1,297 @@
+//! The thread that records. All records pass through it, one after the other, so that a
+//! line's logins and logouts keep their order.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, Sender};
+
+use login_records::{Errno, Line, Record, Session, Slave, Time};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+
+use crate::client::Client;
+use crate::log;
+use crate::process::{self, Identity};
+use crate::protocol::Operation;
+use crate::state::{Saved, State};
+use crate::stores::Stores;
+use crate::wtmpdb::Wtmpdb;
+
+/// Something to be done.
+pub enum Job {
+    Record(Box<Asked>),
+    /// The nodes of these ptys have been removed.
+    Gone(Vec<u32>),
+    /// Nodes have been removed, nobody knows which.
+    SomeGone,
+    /// wtmpdb has taken the login of a slot, on this pty, as this entry.
+    Entered {
+        slot: usize,
+        line: u32,
+        entry: i64,
+    },
+    /// wtmpdb needs no more of a slot.
+    Closed(usize),
+}
+
+/// A request whose every word has been checked.
+pub struct Asked {
+    pub operation: Operation,
+    pub slave: Slave,
+    pub process: Identity,
+    pub user: Vec<u8>,
+    pub host: Vec<u8>,
+    pub client: Client,
+}
+
+/// How much there is to do, for whoever decides to leave.
+pub struct Load {
+    /// Jobs sent and not done.
+    pub jobs: AtomicUsize,
+    /// Sessions that are watched, or that wtmpdb has not closed.
+    pub sessions: AtomicUsize,
+    /// Written to when there are no more sessions.
+    pub wake: EventFd,
+}
+
+impl Load {
+    /// # Errors
+    ///
+    /// Where there are no more descriptors.
+    pub fn new() -> nix::Result<Load> {
+        let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
+        Ok(Load { jobs: AtomicUsize::new(0), sessions: AtomicUsize::new(0), wake })
+    }
+}
+
+/// A session that is watched.
+struct Watched {
+    slave: Slave,
+    slot: usize,
+    saved: Saved,
+}
+
+/// The thread's own.
+pub struct Recorder {
+    stores: Stores,
+    state: Option<State>,
+    /// Slots of a broker that can keep nothing.
+    next_slot: usize,
+    wtmpdb: Wtmpdb,
+    watched: HashMap<u32, Watched>,
+    /// Ended, and waited for by wtmpdb only.
+    ended: HashMap<usize, Saved>,
+    load: Arc<Load>,
+}
+
+impl Recorder {
+    /// Takes up what an earlier broker has left.
+    pub fn new(state: &Path, load: Arc<Load>, jobs: Sender<Job>) -> Recorder {
+        let (state, used) = match State::open(state) {
+            Ok((state, used)) => (Some(state), used),
+            Err(error) => {
+                log::error(format_args!("cannot keep {}: {error}", state.display()));
+                (None, Vec::new())
+            }
+        };
+        let wtmpdb = Wtmpdb::new(jobs, Arc::clone(&load));
+        let mut recorder = Recorder {
+            stores: Stores::default(),
+            state,
+            next_slot: 0,
+            wtmpdb,
+            watched: HashMap::new(),
+            ended: HashMap::new(),
+            load,
+        };
+        for (slot, saved) in used {
+            recorder.settle(slot, saved);
+        }
+        recorder.count();
+        recorder
+    }
+
+    /// Works until nobody can send any more.
+    pub fn run(mut self, jobs: &Receiver<Job>) {
+        while let Ok(job) = jobs.recv() {
+            match job {
+                Job::Record(asked) => self.record(*asked),
+                Job::Gone(lines) => lines.iter().for_each(|line| self.look(*line)),
+                Job::SomeGone => {
+                    let all: Vec<u32> = self.watched.keys().copied().collect();
+                    all.iter().for_each(|line| self.look(*line));
+                }
+                Job::Entered { slot, line, entry } => self.entered(slot, line, entry),
+                Job::Closed(slot) => self.closed(slot),
+            }
+            self.count();
+            self.load.jobs.fetch_sub(1, Relaxed);
+        }
+    }
+
+    fn count(&self) {
+        let sessions = self.watched.len() + self.ended.len();
+        if self.load.sessions.swap(sessions, Relaxed) > 0 && sessions == 0 {
+            let _ = self.load.wake.write(1);
+        }
+    }
+
+    fn record(&mut self, asked: Asked) {
+        let Asked { operation, slave, process, user, host, client } = asked;
+        let (line, uid) = (slave.line(), client.uid);
+        // The line may have been another terminal's, whose end is not known yet.
+        self.look(line.number());
+        let now = Time::now();
+        let session = Session { line, pid: client.pid, user: &user, host: &host };
+        match operation {
+            Operation::Add => {
+                let login = session.login(now);
+                let saved =
+                    Saved { login, uid, process, written: false, logout: None, entry: None };
+                let slot = self.keep(&saved);
+                client.answer(self.add(slot, saved, slave));
+                self.look(line.number());
+            }
+            Operation::Del => {
+                client.answer(self.stores.write(&session.logout(now)));
+                if let Some(watched) = self.watched.remove(&line.number()) {
+                    self.forget(watched, now);
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, slot: usize, mut saved: Saved, slave: Slave) -> Result<(), Errno> {
+        let result = self.stores.write(&saved.login);
+        saved.written = true;
+        self.save(slot, &saved);
+        let line = slave.line();
+        let login = saved.login;
+        let before = self.watched.insert(line.number(), Watched { slave, slot, saved });
+        if let Some(before) = before {
+            // Recorded anew on the same line: the stores have one record for it, wtmpdb two.
+            self.forget(before, login.time);
+        }
+        self.wtmpdb.login(slot, &login, false);
+        result
+    }
+
+    /// Ends the session of a line whose pty is gone.
+    fn look(&mut self, line: u32) {
+        if !self.watched.get(&line).is_some_and(|watched| watched.slave.is_gone()) {
+            return;
+        }
+        if let Some(watched) = self.watched.remove(&line) {
+            let now = Time::now();
+            self.log_out(&watched.saved, now);
+            self.forget(watched, now);
+        }
+    }
+
+    /// Writes the logout that nobody else has written.
+    fn log_out(&mut self, saved: &Saved, now: Time) {
+        if let Some(line) = Line::from_name(&saved.login.line) {
+            let Record { pid, user, .. } = saved.login;
+            let length = user.iter().take_while(|byte| **byte != 0).count();
+            let session = Session { line, pid, user: &user[..length], host: b"" };
+            // The stores have told of what went wrong.
+            let _ = self.stores.end(&session.logout(now));
+        }
+    }
+
+    /// A session has ended; wtmpdb may have to be told.
+    fn forget(&mut self, watched: Watched, now: Time) {
+        let Watched { slot, mut saved, .. } = watched;
+        saved.logout = Some(now);
+        self.close(slot, saved);
+    }
+
+    fn close(&mut self, slot: usize, saved: Saved) {
+        if self.wtmpdb.logout(slot, &saved) {
+            self.save(slot, &saved);
+            self.ended.insert(slot, saved);
+        } else {
+            self.free(slot);
+        }
+    }
+
+    fn entered(&mut self, slot: usize, line: u32, entry: i64) {
+        let watched = self.watched.get_mut(&line).filter(|watched| watched.slot == slot);
+        let saved = watched.map(|watched| &mut watched.saved).or(self.ended.get_mut(&slot));
+        if let Some(saved) = saved {
+            saved.entry = Some(entry);
+            let saved = *saved;
+            self.save(slot, &saved);
+        }
+    }
+
+    fn closed(&mut self, slot: usize) {
+        if self.ended.remove(&slot).is_some() {
+            self.free(slot);
+        }
+    }
+
+    /// What an earlier broker has left of a session.
+    fn settle(&mut self, slot: usize, saved: Saved) {
+        if saved.logout.is_some() {
+            return self.close(slot, saved);
+        }
+        let slave = Line::from_name(&saved.login.line).and_then(|line| still_there(line, &saved));
+        let now = Time::now();
+        match slave {
+            _ if saved.written && self.stores.has_ended(&saved.login) => {
+                self.close(slot, Saved { logout: Some(now), ..saved });
+            }
+            Some(slave) => {
+                let mut saved = saved;
+                if !saved.written {
+                    // Not known how far it got; the client was not told.
+                    let _ = self.stores.write_once(&saved.login);
+                    saved.written = true;
+                    self.save(slot, &saved);
+                }
+                if saved.entry.is_none() {
+                    self.wtmpdb.login(slot, &saved.login, true);
+                }
+                self.watched.insert(slave.line().number(), Watched { slave, slot, saved });
+            }
+            None => {
+                if saved.written {
+                    self.log_out(&saved, now);
+                }
+                self.close(slot, Saved { logout: Some(now), ..saved });
+            }
+        }
+    }
+
+    fn keep(&mut self, saved: &Saved) -> usize {
+        self.next_slot += 1;
+        let slot = self.state.as_mut().map_or(self.next_slot, State::take);
+        self.save(slot, saved);
+        slot
+    }
+
+    fn save(&self, slot: usize, saved: &Saved) {
+        if let Some(Err(error)) = self.state.as_ref().map(|state| state.save(slot, saved)) {
+            log::error(format_args!("cannot keep a session: {error}"));
+        }
+    }
+
+    fn free(&mut self, slot: usize) {
+        if let Some(Err(error)) = self.state.as_mut().map(|state| state.free(slot)) {
+            log::error(format_args!("cannot forget a session: {error}"));
+        }
+    }
+}
+
+/// The pty of the session, if it is still the same. The number may be another pty's by now:
+/// that has a node made later, and the terminal that was recorded does not live.
+fn still_there(line: Line, saved: &Saved) -> Option<Slave> {
+    let slave = Slave::at(line).ok()?;
+    let changed = slave.changed().ok()?;
+    let since = (saved.login.time.sec, saved.login.time.usec);
+    let untouched = (changed.sec, changed.usec) <= since;
+    let lives = process::of_pid(saved.login.pid) == Some(saved.process);
+    (slave.owner() == Ok(saved.uid) && (untouched || lives)).then_some(slave)
+}
