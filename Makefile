@@ -74,6 +74,7 @@ stage = $(MAKE) install prefix=/usr libdir=/usr/lib/$(triplet) libexecdir=/usr/l
 stage:
 	rm -rf '$(CARGO_TARGET_DIR)/stage' '$(CARGO_TARGET_DIR)/built-stage'
 	$(stage) DESTDIR='$(abspath $(CARGO_TARGET_DIR))/stage' built='$(CARGO_TARGET_DIR)/built-stage'
+	$(MAKE) install-broker prefix=/usr DESTDIR='$(abspath $(CARGO_TARGET_DIR))/stage'
 stage-gnu-ld:
 	rm -rf '$(CARGO_TARGET_DIR)/stage-gnu-ld' '$(CARGO_TARGET_DIR)/built-stage-gnu-ld'
 	$(stage) DESTDIR='$(abspath $(CARGO_TARGET_DIR))/stage-gnu-ld' \
@@ -103,6 +104,7 @@ clean:
 	$(cargo) clean
 	rm -rf '$(CARGO_TARGET_DIR)'
 
+include mk/broker.mk
 -include mk/dist.mk
 
 help:

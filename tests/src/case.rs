@@ -8,12 +8,13 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::twin::Scenario;
 use crate::world::{self, Side, World};
-use crate::{compile, place};
+use crate::{broker, compile, place};
 
 /// How a test ended: well, or with what went wrong, or as [`Skip`].
 pub type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
@@ -30,6 +31,9 @@ impl fmt::Display for Skip {
 
 impl Error for Skip {}
 
+/// For a broker to see what has ended.
+const SETTLED: Duration = Duration::from_secs(5);
+
 type Inside = Box<dyn Fn(&World) -> Outcome + Send + Sync>;
 /// Makes the program that is [`World::CLIENT`] inside.
 type Client = fn() -> Result<PathBuf, Box<dyn Error + Send + Sync>>;
@@ -38,6 +42,7 @@ enum Body {
     Here(Box<dyn Fn() -> Outcome + Send + Sync>),
     World(Side, Client, Inside),
     Twin(Scenario),
+    TwinThroughBroker(Scenario),
 }
 
 /// A test.
@@ -76,12 +81,25 @@ impl Case {
         Case { name: scenario.name.into(), body: Body::Twin(scenario) }
     }
 
+    /// The same, with the broker on our side.
+    pub fn twin_through_broker(scenario: Scenario) -> Case {
+        Case { name: scenario.name.into(), body: Body::TwinThroughBroker(scenario) }
+    }
+
     /// What the case does in the world it is in.
     pub(crate) fn inside(&self, world: &World) -> Outcome {
         match &self.body {
             Body::Here(body) => body(),
             Body::World(_, _, body) => body(world),
             Body::Twin(scenario) => (scenario.body)(world),
+            Body::TwinThroughBroker(scenario) => {
+                (scenario.body)(world)?;
+                match world.side {
+                    // The logouts of what the scenario has left are to be in the files.
+                    Side::Broker => broker::until_kept(0, SETTLED),
+                    _ => Ok(()),
+                }
+            }
         }
     }
 
@@ -92,6 +110,7 @@ impl Case {
                 world::Outside::new()?.run(&self.name, *side, &client()?)
             }
             Body::Twin(scenario) => scenario.run(),
+            Body::TwinThroughBroker(scenario) => scenario.run_through_broker(),
         }
     }
 }

@@ -9,6 +9,7 @@
 //! A [`Case`] that cannot run is reported as ignored, by name and reason, never as ok.
 
 pub mod bounded;
+pub mod broker;
 pub mod case;
 pub mod compile;
 pub mod elf;

@@ -68,6 +68,11 @@ impl Stage {
         self.libdir().join("libutempter.a")
     }
 
+    /// The broker.
+    pub fn broker(&self) -> PathBuf {
+        self.root.join("usr/sbin/utempterd")
+    }
+
     /// The helper, not setgid here.
     pub fn helper(&self) -> PathBuf {
         self.libdir().join("utempter/utempter")

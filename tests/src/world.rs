@@ -8,6 +8,7 @@
 mod layout;
 mod user;
 
+use std::cell::RefCell;
 use std::env;
 use std::error::Error;
 use std::fs;
@@ -17,10 +18,11 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::prctl::set_pdeathsig;
+use nix::sys::prctl::{set_no_new_privs, set_pdeathsig};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
+use crate::broker::Broker;
 use crate::case::{self, Case, Outcome, Skip};
 use crate::utmp::{self, Record};
 use crate::{bounded, place};
@@ -45,6 +47,9 @@ pub enum Side {
     Ours,
     /// Ours, linked by GNU ld.
     OursGnuLd,
+    /// Ours, with the broker, and nothing but it: no process may gain privileges, so that no
+    /// setgid helper can record anything.
+    Broker,
 }
 
 impl Side {
@@ -53,13 +58,14 @@ impl Side {
             Side::C => "c",
             Side::Ours => "ours",
             Side::OursGnuLd => "ours-gnu-ld",
+            Side::Broker => "broker",
         }
     }
 
     fn stage(self) -> Option<place::Stage> {
         match self {
             Side::C => None,
-            Side::Ours => Some(place::Stage::main()),
+            Side::Ours | Side::Broker => Some(place::Stage::main()),
             Side::OursGnuLd => Some(place::Stage::gnu_ld()),
         }
     }
@@ -163,19 +169,28 @@ fn inside(cases: &[Case]) -> Outcome {
     let side = match env::var("UTEMPTER_WORLD_SIDE")?.as_str() {
         "c" => Side::C,
         "ours" => Side::Ours,
+        "broker" => Side::Broker,
         _ => Side::OursGnuLd,
     };
     let directory = PathBuf::from(env::var("UTEMPTER_WORLD_DIRECTORY")?);
     let name = env::var("UTEMPTER_WORLD_CASE")?;
     let case = case::find(cases, &name).ok_or("no case of this name")?;
     layout::enter(&directory, side)?;
-    case.inside(&World { side })
+    let mut broker = None;
+    if side == Side::Broker {
+        set_no_new_privs()?;
+        broker = Some(Broker::start()?);
+    }
+    let world = World { side, broker: RefCell::new(broker) };
+    case.inside(&world)
 }
 
 /// The world, seen from inside.
 pub struct World {
     /// Whose library it has.
     pub side: Side,
+    /// The broker that runs in it.
+    pub broker: RefCell<Option<Broker>>,
 }
 
 impl World {

@@ -20,7 +20,7 @@ pub fn check(input: &[u8]) {
         }
         Err(refusal) => {
             assert!(!may_be_recorded(input));
-            assert_eq!(refusal.errno.name(), "EINVAL");
+            assert_eq!(refusal.name(), "EINVAL");
         }
     }
 }

@@ -103,6 +103,9 @@ fn fill(private: &Path, side: Side, utmp: u32) -> Result {
         None => (place::c_library()?, place::system_helper()),
     };
     copy(&library, &private.join("lib/libutempter.so.0"))?;
+    if side == Side::Broker {
+        copy(&place::Stage::main().broker(), &private.join("bin/utempterd"))?;
+    }
     let helper = private.join("lib/utempter");
     copy(&installed, &helper)?;
     chown(&helper, Some(0), Some(utmp))?;

@@ -32,6 +32,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread;
+use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
@@ -47,23 +48,32 @@ const SOCKET: &str = match option_env!("UTEMPTER_SOCKET") {
 /// The sessions that are watched, beside the socket.
 const STATE: &str = "sessions";
 
+/// How long there has to be nothing to do before it leaves, where it was started for a client.
+const IDLE: Duration = Duration::from_secs(30);
+
+const USAGE: &str = "usage: utempterd [--idle SECONDS]";
+
 fn main() -> ExitCode {
-    match env::args().nth(1).as_deref() {
-        None => {}
-        Some("--version") => {
+    let words: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let idle = match words.as_slice() {
+        [] => Some(IDLE),
+        ["--idle", seconds] => seconds.parse().ok().map(Duration::from_secs),
+        ["--version"] => {
             println!("utempterd {}", env!("CARGO_PKG_VERSION"));
             return ExitCode::SUCCESS;
         }
-        Some("--help") => {
-            println!("usage: utempterd\nRecords terminal sessions for clients of {SOCKET}.");
+        ["--help"] => {
+            println!("{USAGE}\nRecords terminal sessions for clients of {SOCKET}.");
             return ExitCode::SUCCESS;
         }
-        Some(_) => {
-            eprintln!("usage: utempterd");
-            return ExitCode::from(2);
-        }
-    }
-    match serve(Path::new(SOCKET)) {
+        _ => None,
+    };
+    let Some(idle) = idle.filter(|idle| *idle < Duration::from_secs(1 << 20)) else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    match serve(Path::new(SOCKET), idle) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::error(format_args!("{error}"));
@@ -72,7 +82,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(socket: &Path) -> io::Result<()> {
+fn serve(socket: &Path, idle: Duration) -> io::Result<()> {
     // A session takes a descriptor, a record near the size limit would be torn.
     for resource in [Resource::RLIMIT_NOFILE, Resource::RLIMIT_FSIZE] {
         let (_, hard) = getrlimit(resource)?;
@@ -86,7 +96,7 @@ fn serve(socket: &Path) -> io::Result<()> {
     let (jobs, queued) = channel();
     let load = Arc::new(Load::new()?);
     let recorder = Recorder::new(&socket.with_file_name(STATE), Arc::clone(&load), jobs.clone());
-    let mut server = Server::new(listener, ptys.ok(), nobody(), jobs, load)?;
+    let mut server = Server::new(listener, ptys.ok(), nobody(), idle, jobs, load)?;
     thread::Builder::new().name("recorder".into()).spawn(move || recorder.run(&queued))?;
     server.run()
 }

@@ -29,8 +29,6 @@ use crate::sys;
 
 /// How long a client may take to send its request.
 const SILENCE: Duration = Duration::from_secs(2);
-/// How long there has to be nothing to do before the broker leaves.
-const IDLE: Duration = Duration::from_secs(30);
 /// Connections accepted before others' requests are looked at.
 const ACCEPTED: usize = 64;
 
@@ -67,6 +65,8 @@ pub struct Server {
     nobody: Option<u32>,
     jobs: Sender<Job>,
     load: Arc<Load>,
+    /// How long there has to be nothing to do before the broker leaves.
+    idle: Duration,
     busy_until: Instant,
 }
 
@@ -78,6 +78,7 @@ impl Server {
         listener: Listener,
         ptys: Option<Ptys>,
         nobody: Option<u32>,
+        idle: Duration,
         jobs: Sender<Job>,
         load: Arc<Load>,
     ) -> io::Result<Server> {
@@ -103,7 +104,8 @@ impl Server {
             nobody,
             jobs,
             load,
-            busy_until: Instant::now() + IDLE,
+            idle,
+            busy_until: Instant::now() + idle,
         })
     }
 
@@ -127,7 +129,7 @@ impl Server {
                     return Ok(());
                 }
             } else if count > 0 {
-                self.busy_until = Instant::now() + IDLE;
+                self.busy_until = Instant::now() + self.idle;
             }
             for event in events.iter().take(count) {
                 match event.data() {

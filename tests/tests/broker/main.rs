@@ -1,0 +1,45 @@
+//! The broker, and the library as its client.
+
+mod descriptors;
+mod fuse;
+mod ghosts;
+mod library;
+mod limits;
+mod load;
+mod peer;
+mod protocol;
+mod restart;
+mod stores;
+mod sys;
+mod unit;
+mod wtmpdb;
+
+use std::env;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use utempter_tests::{part, run};
+
+fn main() -> ExitCode {
+    if let Some(code) = part::continue_as(peer::PARTS) {
+        return code;
+    }
+    let groups = [
+        protocol::cases(),
+        descriptors::cases(),
+        limits::cases(),
+        load::cases(),
+        ghosts::cases(),
+        restart::cases(),
+        stores::cases(),
+        wtmpdb::cases(),
+        library::cases(),
+        unit::cases(),
+    ];
+    run(groups.into_iter().flatten().collect())
+}
+
+/// For cases that need no compiled client.
+fn none() -> Result<PathBuf, Box<dyn std::error::Error + Send + Sync>> {
+    Ok(env::current_exe()?)
+}

@@ -1,0 +1,195 @@
+//! A broker that crashes, and one that leaves.
+
+use std::fs;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket,
+};
+use nix::unistd::Pid;
+use utempter_tests::broker::{self, Broker, SOCKET};
+use utempter_tests::part::{Running, command};
+use utempter_tests::utmp::{DEAD_PROCESS, USER_PROCESS};
+use utempter_tests::world::ALICE;
+use utempter_tests::{Case, Outcome, Side, World, bounded};
+
+use crate::ghosts::start;
+use crate::none;
+use crate::peer::{Failure, LONG};
+
+pub fn cases() -> Vec<Case> {
+    vec![
+        Case::world_of("after a crash it settles what it finds", Side::Broker, none, |world| {
+            let stays = start(world, "plain")?;
+            let dies = start(world, "plain")?;
+            let forks = start(world, "forks");
+            crash(world)?;
+            kill(Pid::from_raw(dies.pid()), Signal::SIGKILL)?;
+            drop(dies);
+            let mut forks = forks?;
+            let heir: i32 = forks.line()?.parse()?;
+            let before = world.wtmp()?;
+            restart(world)?;
+            bounded::until("one logout", LONG, || Ok(world.live()?.len() == 2))?;
+            broker::until_kept(2, LONG)?;
+            let after = world.wtmp()?;
+            if after.len() != before.len() + 1 || after[..before.len()] != before[..] {
+                return Err(format!("{before:?}, and then {after:?}").into());
+            }
+            // What lived on is still watched.
+            kill(Pid::from_raw(heir), Signal::SIGKILL)?;
+            drop(stays);
+            bounded::until("the others' logouts", LONG, || Ok(world.live()?.is_empty()))?;
+            broker::until_kept(0, LONG)?;
+            pairs(world, 3)
+        }),
+        Case::world_of("ten crashes double nothing", Side::Broker, none, |world| {
+            let terminal = start(world, "plain")?;
+            for _ in 0..10 {
+                crash(world)?;
+                restart(world)?;
+            }
+            let wtmp = world.wtmp()?;
+            if wtmp.len() != 1 || world.live()?.len() != 1 {
+                return Err(format!("{wtmp:?}").into());
+            }
+            drop(terminal);
+            bounded::until("the logout", LONG, || Ok(world.live()?.is_empty()))?;
+            broker::until_kept(0, LONG)?;
+            pairs(world, 1)
+        }),
+        Case::world_of("a line that was another's meanwhile", Side::Broker, none, |world| {
+            let terminal = start(world, "plain")?;
+            crash(world)?;
+            drop(terminal);
+            // The same number, another pty, and nobody has recorded it.
+            let _other = utempter_tests::pty::Pty::open()?;
+            nix::unistd::chown("/dev/pts/0", Some(ALICE.uid.into()), None)?;
+            restart(world)?;
+            bounded::until("the logout", LONG, || Ok(world.live()?.is_empty()))?;
+            pairs(world, 1)
+        }),
+        Case::world_of("a session that another has ended meanwhile", Side::Broker, none, |world| {
+            let terminal = start(world, "plain")?;
+            crash(world)?;
+            // As a helper would.
+            let mut wtmp = world.wtmp()?;
+            let mut logout = wtmp[0];
+            logout.0[0..2].copy_from_slice(&DEAD_PROCESS.to_ne_bytes());
+            wtmp.push(logout);
+            fs::write(World::WTMP, utempter_tests::utmp::encode(&wtmp))?;
+            fs::write(World::UTMP, logout.0)?;
+            restart(world)?;
+            broker::until_kept(0, LONG)?;
+            drop(terminal);
+            std::thread::sleep(Duration::from_millis(300));
+            pairs(world, 1)
+        }),
+        Case::world_of("a second broker at the same socket is refused", Side::Broker, none, |_| {
+            let status = Broker::command()?.status()?;
+            if status.success() || !broker::log().contains("another broker runs") {
+                return Err(format!("{status}: {}", broker::log()).into());
+            }
+            Ok(())
+        }),
+        Case::world_of(
+            "started for a client, it leaves when idle, and not before",
+            Side::Broker,
+            none,
+            idle,
+        ),
+        Case::world_of("what it is given as a socket has to be one", Side::Broker, none, |world| {
+            crash(world)?;
+            let mut command = activated("2");
+            command.stdin(fs::File::open("/dev/null")?);
+            let output = bounded::run(&mut command, LONG)?;
+            if output.status.success() || !output.text.contains("and not one") {
+                return Err(output.text.into());
+            }
+            Ok(())
+        }),
+        Case::world_of("unknown words are refused", Side::Broker, none, |_| {
+            for words in [&["x"][..], &["--idle"], &["--idle", "x"], &["--idle", "-1"]] {
+                let output = bounded::run(
+                    std::process::Command::new("/tmp/bin/utempterd").args(words),
+                    LONG,
+                )?;
+                if output.status.code() != Some(2) || !output.text.contains("usage: utempterd") {
+                    return Err(format!("{words:?}: {}", output.text).into());
+                }
+            }
+            Ok(())
+        }),
+    ]
+}
+
+fn crash(world: &World) -> Outcome {
+    world.broker.borrow_mut().take().ok_or("no broker")?.crash()
+}
+
+fn restart(world: &World) -> Outcome {
+    *world.broker.borrow_mut() = Some(Broker::start()?);
+    Ok(())
+}
+
+/// Each login of wtmp has its logout, and no more.
+fn pairs(world: &World, sessions: usize) -> Outcome {
+    let wtmp = world.wtmp()?;
+    let of = |ut_type| wtmp.iter().filter(|record| record.ut_type() == ut_type).count();
+    if (of(USER_PROCESS), of(DEAD_PROCESS)) != (sessions, sessions) || wtmp.len() != 2 * sessions {
+        return Err(format!("{wtmp:?}").into());
+    }
+    Ok(())
+}
+
+/// The broker as a service manager starts it: the socket is descriptor 3, which the shell moves
+/// there from standard input.
+fn activated(count: &str) -> std::process::Command {
+    let mut command = std::process::Command::new("/bin/sh");
+    let script = format!(
+        "exec 3<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS={count} exec /tmp/bin/utempterd --idle 1"
+    );
+    command.args(["-c", &script]);
+    command
+}
+
+fn listening() -> Result<OwnedFd, Failure> {
+    fs::remove_file(SOCKET)?;
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let socket = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
+    bind(socket.as_raw_fd(), &UnixAddr::new(SOCKET)?)?;
+    fs::set_permissions(SOCKET, fs::Permissions::from_mode(0o666))?;
+    listen(&socket, Backlog::new(64)?)?;
+    Ok(socket)
+}
+
+fn idle(world: &World) -> Outcome {
+    crash(world)?;
+    let socket = listening()?;
+    let started = || -> Result<Broker, Failure> {
+        let mut command = activated("1");
+        Ok(Broker::from(command.stdin(socket.try_clone()?).spawn()?))
+    };
+    let mut broker = started()?;
+    let terminal = start(world, "plain")?;
+    std::thread::sleep(Duration::from_millis(2500));
+    if broker.ended()?.is_some() {
+        return Err("it has left with a session to watch".into());
+    }
+    drop(terminal);
+    bounded::until("it to leave", LONG, || Ok(broker.ended()? == Some(true)))?;
+    pairs(world, 1)?;
+    // The next client is served by the next.
+    let mut waiting = Running::start(&mut command(world, ALICE, "session", &["plain".into()]))?;
+    std::thread::sleep(Duration::from_millis(100));
+    let mut broker = started()?;
+    if waiting.line()? != "recorded" {
+        return Err("not recorded".into());
+    }
+    drop(waiting);
+    bounded::until("it to leave", LONG, || Ok(broker.ended()? == Some(true)))?;
+    pairs(world, 2)
+}
