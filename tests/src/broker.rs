@@ -93,11 +93,15 @@ impl Drop for Broker {
 }
 
 fn listens(path: &str) -> Result<bool, Failure> {
-    use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
+    use nix::sys::socket::{
+        AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, recv, socket,
+    };
     use std::os::fd::AsRawFd;
     let flags = SockFlag::SOCK_CLOEXEC;
     let socket = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
-    Ok(connect(socket.as_raw_fd(), &UnixAddr::new(path)?).is_ok())
+    let connected = connect(socket.as_raw_fd(), &UnixAddr::new(path)?).is_ok();
+    // Greeted: all of its threads run.
+    Ok(connected && recv(socket.as_raw_fd(), &mut [0; 4], MsgFlags::empty()) == Ok(4))
 }
 
 /// How many sessions the broker keeps.

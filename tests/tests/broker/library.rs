@@ -215,7 +215,10 @@ fn imitate_with(greeting: &'static [u8], does: Does) -> Result<Receiver<Seen>, F
 
 fn serve(connection: &OwnedFd, greeting: &[u8], does: &Does) -> Seen {
     let fd = connection.as_raw_fd();
-    let say = |message: &[u8]| drop(send(fd, message, MsgFlags::MSG_NOSIGNAL));
+    let say = |message: &[u8]| {
+        // It may be gone.
+        let _ = send(fd, message, MsgFlags::MSG_NOSIGNAL);
+    };
     match does {
         Does::Greets(None) => return Seen::default(),
         Does::Greets(Some(greeting)) if greeting.is_empty() => return Seen::default(),

@@ -234,6 +234,10 @@ impl Recorder {
 
     /// What an earlier broker has left of a session.
     fn settle(&mut self, slot: usize, saved: Saved) {
+        if saved.entry.is_none() {
+            // It may never have got there, or not have told that it did.
+            self.wtmpdb.login(slot, &saved.login, true);
+        }
         if saved.logout.is_some() {
             return self.close(slot, saved);
         }
@@ -250,9 +254,6 @@ impl Recorder {
                     let _ = self.stores.write_once(&saved.login);
                     saved.written = true;
                     self.save(slot, &saved);
-                }
-                if saved.entry.is_none() {
-                    self.wtmpdb.login(slot, &saved.login, true);
                 }
                 self.watched.insert(slave.line().number(), Watched { slave, slot, saved });
             }
