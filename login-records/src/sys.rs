@@ -197,6 +197,53 @@ impl Fd {
         check(unsafe { libc::open64(path.as_ptr(), flags) }).map(Fd)
     }
 
+    /// Connects to a Unix stream socket, without waiting. The path has at most 107 bytes.
+    pub(crate) fn connect(path: &str) -> Result<Fd, Errno> {
+        let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+        // SAFETY: a new descriptor.
+        let socket = Fd(check(unsafe { libc::socket(libc::AF_UNIX, kind, 0) })?);
+        let mut address = MaybeUninit::<libc::sockaddr_un>::zeroed();
+        // SAFETY: zero is a valid address, and a NUL stays behind the path.
+        unsafe {
+            let address = address.assume_init_mut();
+            address.sun_family = libc::AF_UNIX as _;
+            let room = address.sun_path.len() - 1;
+            for (to, from) in address.sun_path.iter_mut().take(room).zip(path.as_bytes()) {
+                *to = *from as _;
+            }
+            let size = size_of::<libc::sockaddr_un>() as libc::socklen_t;
+            check(libc::connect(socket.0, (&raw const *address).cast(), size))?;
+        }
+        Ok(socket)
+    }
+
+    /// Sends without waiting; how many bytes went.
+    pub(crate) fn send(&self, bytes: &[u8]) -> Result<usize, Errno> {
+        let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+        // SAFETY: the bytes are readable for their length.
+        check_size(unsafe { libc::send(self.0, bytes.as_ptr().cast(), bytes.len(), flags) })
+    }
+
+    /// Takes one byte without waiting; `None` at the end.
+    pub(crate) fn receive_byte(&self) -> Result<Option<u8>, Errno> {
+        let mut byte = 0u8;
+        let place = (&raw mut byte).cast();
+        // SAFETY: the byte is writable.
+        let read = check_size(unsafe { libc::recv(self.0, place, 1, libc::MSG_DONTWAIT) })?;
+        Ok((read > 0).then_some(byte))
+    }
+
+    /// Waits until the descriptor is ready, so many milliseconds, or for a signal.
+    pub(crate) fn wait(&self, until: Ready, ms: i64) {
+        let events = match until {
+            Ready::ToRead => libc::POLLIN,
+            Ready::ToWrite => libc::POLLOUT,
+        };
+        let mut entry = libc::pollfd { fd: self.0, events, revents: 0 };
+        // SAFETY: one entry.
+        unsafe { libc::poll(&mut entry, 1, ms as c_int) };
+    }
+
     /// open(2) with O_PATH: the node itself, not what it stands for.
     pub(crate) fn open_path(path: &CStr) -> Result<Fd, Errno> {
         let flags = libc::O_PATH | libc::O_NOFOLLOW | libc::O_CLOEXEC;
@@ -300,6 +347,13 @@ impl Fd {
             _ => Blocker::Nothing,
         }
     }
+}
+
+/// What a descriptor is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ready {
+    ToRead,
+    ToWrite,
 }
 
 /// Who holds a lock that conflicts with ours.

@@ -2,8 +2,10 @@
 
 use core::ffi::{CStr, c_int};
 
-use login_records::store::{Patience, RecordFile, UTMP_PATH, Utmp, WTMP_PATH, Wtmp};
-use login_records::{Errno, Line, Session, Time};
+use login_records::store::{
+    Deadline, Patience, RecordFile, UTMP_PATH, UTMPD_PATH, Utmp, Utmps, WTMP_PATH, WTMPD_PATH, Wtmp,
+};
+use login_records::{Errno, Line, Record, Session, Time};
 
 use crate::arguments::Operation;
 use crate::privilege::Lent;
@@ -14,9 +16,18 @@ use crate::sys;
 /// The library has asked the broker, which did not answer and may have written the record.
 const AGAIN: &CStr = c"UTEMPTER_AGAIN=1";
 
-type Opened = Result<Option<RecordFile>, Errno>;
+/// Where a record goes.
+enum Store {
+    /// Switched off: it does not exist.
+    Off,
+    File(RecordFile),
+    Daemon(Utmps),
+}
 
-/// Writes the record to utmp and to wtmp; a store that does not exist is switched off.
+type Opened = Result<Store, Errno>;
+
+/// Writes the record to utmp and to wtmp, the files, or the daemons where utmps has them; a
+/// store that does not exist is switched off.
 ///
 /// What is wrong with wtmp is reported and, as in the C library, no failure. A wrong utmp
 /// does not keep the record from wtmp.
@@ -27,30 +38,46 @@ pub(crate) fn session(
     pid: c_int,
     user: &[u8],
 ) -> Result<(), Refusal> {
-    let (utmp, wtmp) = lent.with(open)?;
+    let deadline = Deadline::default();
+    let (utmp, wtmp) = lent.with(|| open(deadline))?;
     let (session, now) = (Session { line, pid, user, host: host(operation) }, Time::now());
     let record = match operation {
         Operation::Add(_) => session.login(now),
         Operation::Del => session.logout(now),
     };
     let patience = &mut Patience::default();
-    let in_utmp = into(utmp, |file| Utmp(file).put(&record, patience));
-    let append = |file: &RecordFile| match sys::environment().any(|entry| entry == AGAIN) {
-        true => Wtmp(file).append_once(&record, patience),
-        false => Wtmp(file).append(&record, patience),
-    };
-    if let Err(errno) = into(wtmp, append) {
+    let in_utmp = utmp.and_then(|utmp| match utmp {
+        Store::Off => Ok(()),
+        Store::File(file) => Utmp(&file).put(&record, patience),
+        Store::Daemon(utmpd) => utmpd.put(&record, deadline),
+    });
+    let in_wtmp = wtmp.and_then(|wtmp| match wtmp {
+        Store::Off => Ok(()),
+        Store::File(file) => append(&file, &record, patience),
+        Store::Daemon(wtmpd) => wtmpd.append(&record, deadline),
+    });
+    if let Err(errno) = in_wtmp {
         report::refused(&cannot_write(errno, WTMP_PATH));
     }
     in_utmp.map_err(|errno| cannot_write(errno, UTMP_PATH))
 }
 
-fn open() -> (Opened, Opened) {
-    (RecordFile::open_named(UTMP_PATH), RecordFile::open_named(WTMP_PATH))
+/// The daemons know by the effective ids who connects, the files who opens them.
+fn open(deadline: Deadline) -> (Opened, Opened) {
+    let daemon = |daemon: Option<Utmps>| daemon.map_or(Store::Off, Store::Daemon);
+    let file = |path| RecordFile::open_named(path).map(|file| file.map_or(Store::Off, Store::File));
+    match Utmps::connect(UTMPD_PATH, deadline).map(daemon) {
+        // Not there, so the files are nobody's but the programs'.
+        Ok(Store::Off) => (file(UTMP_PATH), file(WTMP_PATH)),
+        utmpd => (utmpd, Utmps::connect(WTMPD_PATH, deadline).map(daemon)),
+    }
 }
 
-fn into(store: Opened, write: impl FnOnce(&RecordFile) -> Result<(), Errno>) -> Result<(), Errno> {
-    store?.as_ref().map_or(Ok(()), write)
+fn append(file: &RecordFile, record: &Record, patience: &mut Patience) -> Result<(), Errno> {
+    match sys::environment().any(|entry| entry == AGAIN) {
+        true => Wtmp(file).append_once(record, patience),
+        false => Wtmp(file).append(record, patience),
+    }
 }
 
 fn host(operation: Operation<'_>) -> &[u8] {

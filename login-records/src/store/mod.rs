@@ -7,10 +7,12 @@ mod paths;
 #[cfg(test)]
 mod testing;
 mod utmp;
+mod utmps;
 mod wtmp;
 
 pub use file::{RecordFile, Stamp};
 pub use lock::Patience;
 pub use paths::{UTMP_PATH, WTMP_PATH};
 pub use utmp::{Index, Place, Utmp};
+pub use utmps::{Deadline, UTMPD_PATH, Utmps, WTMPD_PATH};
 pub use wtmp::Wtmp;

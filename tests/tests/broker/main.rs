@@ -12,6 +12,7 @@ mod restart;
 mod stores;
 mod sys;
 mod unit;
+mod utmps;
 mod wtmpdb;
 
 use std::env;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         wtmpdb::cases(),
         library::cases(),
         unit::cases(),
+        utmps::cases(),
     ];
     run(groups.into_iter().flatten().collect())
 }

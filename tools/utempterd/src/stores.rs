@@ -1,6 +1,11 @@
-//! utmp and wtmp, as the broker writes them.
+//! utmp and wtmp, as the broker writes them: the files, or the daemons where utmps has them.
 
-use login_records::store::{Patience, RecordFile, UTMP_PATH, Utmp, WTMP_PATH, Wtmp};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use login_records::store::{
+    Deadline, Patience, RecordFile, UTMP_PATH, UTMPD_PATH, Utmp, Utmps, WTMP_PATH, WTMPD_PATH, Wtmp,
+};
 use login_records::{DEAD_PROCESS, Errno, Record, USER_PROCESS};
 
 use crate::index::Lines;
@@ -12,17 +17,30 @@ use crate::log;
 const READERS: u32 = 5;
 const WRITERS: u32 = 50;
 
-/// The two files.
+/// How long utmps is left alone after it has not answered: clients do not wait for it one after
+/// the other.
+const REST: Duration = Duration::from_secs(10);
+/// How long the answer to "is it there?" is good for.
+const GOOD: Duration = Duration::from_secs(1);
+
+/// The two stores.
 #[derive(Default)]
 pub struct Stores {
     lines: Lines,
     utmp_held: bool,
     wtmp_held: bool,
+    /// Whether utmps keeps the records, and until when that is known.
+    utmps: Option<(bool, Instant)>,
+    /// Until when it is left alone.
+    rests: Option<Instant>,
 }
 
 impl Stores {
     /// Writes a record for a client. What is wrong with wtmp is no failure, as in the helper.
     pub fn write(&mut self, record: &Record) -> Result<(), Errno> {
+        if self.has_utmps() {
+            return self.tell_utmps(record);
+        }
         // wtmp first: the line's record in utmp says then that all has been done.
         self.append(|wtmp, patience| wtmp.append(record, patience));
         self.put(|utmp, lines, patience| utmp.put_by(lines, record, patience))
@@ -30,12 +48,18 @@ impl Stores {
 
     /// Writes a record that may be there already.
     pub fn write_once(&mut self, record: &Record) -> Result<(), Errno> {
+        if self.has_utmps() {
+            return self.tell_utmps(record);
+        }
         self.append(|wtmp, patience| wtmp.append_once(record, patience));
         self.put(|utmp, lines, patience| utmp.put_by(lines, record, patience))
     }
 
     /// Writes the logout of a session whose terminal has gone, where the line is still its own.
     pub fn end(&mut self, logout: &Record) -> Result<(), Errno> {
+        if self.has_utmps() {
+            return self.tell_utmps(logout);
+        }
         self.append(|wtmp, patience| match wtmp.last_of_line(&logout.line)? {
             Some(last) if !is_login_of(&last, logout) => Ok(()),
             _ => wtmp.append(logout, patience),
@@ -50,6 +74,41 @@ impl Stores {
             _ => None,
         };
         last.is_some_and(|last| last.ut_type == DEAD_PROCESS && is_later(&last, login))
+    }
+
+    fn has_utmps(&mut self) -> bool {
+        let now = Instant::now();
+        match self.utmps {
+            Some((there, until)) if until > now => there,
+            _ => {
+                let runs = || Utmps::connect(UTMPD_PATH, Deadline::default());
+                // Its socket may be left of a daemon that is no more.
+                let there = Path::new(UTMPD_PATH).exists() && !matches!(runs(), Ok(None));
+                self.utmps = Some((there, now + GOOD));
+                there
+            }
+        }
+    }
+
+    fn tell_utmps(&mut self, record: &Record) -> Result<(), Errno> {
+        let now = Instant::now();
+        if self.rests.is_some_and(|until| until > now) {
+            return Err(Errno::ETIMEDOUT);
+        }
+        let deadline = Deadline::default();
+        let in_utmp = Utmps::connect(UTMPD_PATH, deadline)
+            .and_then(|utmpd| utmpd.map_or(Ok(()), |utmpd| utmpd.put(record, deadline)));
+        let in_wtmp = Utmps::connect(WTMPD_PATH, deadline)
+            .and_then(|wtmpd| wtmpd.map_or(Ok(()), |wtmpd| wtmpd.append(record, deadline)));
+        for (store, result) in [("utmpd", in_utmp), ("wtmpd", in_wtmp)] {
+            if let Err(errno) = result {
+                log::error(format_args!("{store}: {}", errno.name()));
+            }
+            if result == Err(Errno::ETIMEDOUT) {
+                self.rests = Some(Instant::now() + REST);
+            }
+        }
+        in_utmp
     }
 
     fn append(&mut self, act: impl FnOnce(&Wtmp<'_>, &mut Patience) -> Result<(), Errno>) {
