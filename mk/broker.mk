@@ -5,7 +5,7 @@ sbindir = $(prefix)/sbin
 unitdir = $(prefix)/lib/systemd/system
 man7dir = $(mandir)/man7
 
-.PHONY: broker install-broker uninstall-broker
+.PHONY: broker install-broker uninstall-broker bench-broker
 
 # Not where tests build it: those want debug information and overflow checks.
 broker_target = $(CARGO_TARGET_DIR)/tools
@@ -27,3 +27,9 @@ uninstall-broker:
 	rm -f '$(DESTDIR)$(sbindir)/utempterd' '$(DESTDIR)$(unitdir)/utempterd.socket' \
 		'$(DESTDIR)$(unitdir)/utempterd.service' '$(DESTDIR)$(man7dir)/utempter-protocol.7' \
 		'$(DESTDIR)$(man8dir)/utempterd.8'
+
+# Paired with Debian's libutempter0, in private namespaces: needs root, and a staged tree.
+bench-broker: stage
+	UTEMPTER_STAGE='$(abspath $(CARGO_TARGET_DIR))/stage' $(cargo) run --release --locked \
+		--manifest-path tools/Cargo.toml -p utempter-benches --bin bench-broker \
+		--target-dir '$(broker_target)' $(CARGOFLAGS)

@@ -50,6 +50,8 @@ pub enum Side {
     /// Ours, with the broker, and nothing but it: no process may gain privileges, so that no
     /// setgid helper can record anything.
     Broker,
+    /// Debian's C library, and beside it ours, at [`World::OURS`], with the broker.
+    Both,
 }
 
 impl Side {
@@ -59,12 +61,13 @@ impl Side {
             Side::Ours => "ours",
             Side::OursGnuLd => "ours-gnu-ld",
             Side::Broker => "broker",
+            Side::Both => "both",
         }
     }
 
     fn stage(self) -> Option<place::Stage> {
         match self {
-            Side::C => None,
+            Side::C | Side::Both => None,
             Side::Ours | Side::Broker => Some(place::Stage::main()),
             Side::OursGnuLd => Some(place::Stage::gnu_ld()),
         }
@@ -126,7 +129,7 @@ fn signal_of(output: &bounded::Output) -> String {
 }
 
 /// Where this process was started to run a case inside a world: does so.
-pub(crate) fn continue_inside(cases: &[Case]) -> Option<ExitCode> {
+pub fn continue_inside(cases: &[Case]) -> Option<ExitCode> {
     let stage = env::var("UTEMPTER_WORLD").ok()?;
     // What the parent waits for must not outlive it.
     set_pdeathsig(Signal::SIGKILL).expect("a signal at the parent's death");
@@ -170,6 +173,7 @@ fn inside(cases: &[Case]) -> Outcome {
         "c" => Side::C,
         "ours" => Side::Ours,
         "broker" => Side::Broker,
+        "both" => Side::Both,
         _ => Side::OursGnuLd,
     };
     let directory = PathBuf::from(env::var("UTEMPTER_WORLD_DIRECTORY")?);
@@ -179,6 +183,8 @@ fn inside(cases: &[Case]) -> Outcome {
     let mut broker = None;
     if side == Side::Broker {
         set_no_new_privs()?;
+    }
+    if side == Side::Broker || side == Side::Both {
         broker = Some(Broker::start()?);
     }
     let world = World { side, broker: RefCell::new(broker) };
@@ -198,6 +204,8 @@ impl World {
     pub const UTMP: &'static str = "/run/utmp";
     /// Who has been.
     pub const WTMP: &'static str = "/var/log/wtmp";
+    /// Our library, where it is not the system's.
+    pub const OURS: &'static str = "/tmp/lib/ours.so";
     /// The compiled `c/client.c`.
     pub const CLIENT: &'static str = "/tmp/bin/client";
     /// What clients have written down.

@@ -103,7 +103,10 @@ fn fill(private: &Path, side: Side, utmp: u32) -> Result {
         None => (place::c_library()?, place::system_helper()),
     };
     copy(&library, &private.join("lib/libutempter.so.0"))?;
-    if side == Side::Broker {
+    if side == Side::Both {
+        copy(&place::Stage::main().library(), &private.join("lib/ours.so"))?;
+    }
+    if side == Side::Broker || side == Side::Both {
         copy(&place::Stage::main().broker(), &private.join("bin/utempterd"))?;
     }
     let helper = private.join("lib/utempter");
