@@ -74,7 +74,9 @@ stage = $(MAKE) install prefix=/usr libdir=/usr/lib/$(triplet) libexecdir=/usr/l
 stage:
 	rm -rf '$(CARGO_TARGET_DIR)/stage' '$(CARGO_TARGET_DIR)/built-stage'
 	$(stage) DESTDIR='$(abspath $(CARGO_TARGET_DIR))/stage' built='$(CARGO_TARGET_DIR)/built-stage'
-	$(MAKE) install-broker prefix=/usr DESTDIR='$(abspath $(CARGO_TARGET_DIR))/stage'
+	if pkg-config --exists sqlite3; then \
+		$(MAKE) install-broker prefix=/usr DESTDIR='$(abspath $(CARGO_TARGET_DIR))/stage'; \
+	else echo "The broker is left out: it needs SQLite's headers (Debian's libsqlite3-dev)."; fi
 stage-gnu-ld:
 	rm -rf '$(CARGO_TARGET_DIR)/stage-gnu-ld' '$(CARGO_TARGET_DIR)/built-stage-gnu-ld'
 	$(stage) DESTDIR='$(abspath $(CARGO_TARGET_DIR))/stage-gnu-ld' \

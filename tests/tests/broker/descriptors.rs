@@ -85,11 +85,21 @@ pub fn cases() -> Vec<Case> {
         ),
         Case::world_of("a file of a user's FUSE mount", Side::Broker, none, fuse_file),
         Case::world_of("a TCP socket that lingers", Side::Broker, none, |world| {
+            let broker = world.broker.borrow().as_ref().map(|broker| broker.pid());
+            let broker = nix::unistd::Pid::from_raw(broker.ok_or("no broker")?);
             let mut alice = Running::start(&mut command(world, ALICE, "strange", &["tcp".into()]))?;
-            if alice.line()? != "sent" {
-                return Err("not sent".into());
+            let greeted = alice.line()?;
+            // The last copy shall be the one that is sent.
+            nix::sys::signal::kill(broker, nix::sys::signal::Signal::SIGSTOP)?;
+            std::fs::write("/tmp/home/go", "")?;
+            let sent = alice.line()?;
+            nix::sys::signal::kill(broker, nix::sys::signal::Signal::SIGCONT)?;
+            if (greeted.as_str(), sent.as_str()) != ("greeted", "sent") {
+                return Err(format!("{greeted}, {sent}").into());
             }
-            quick(world, BOB)
+            quick(world, BOB)?;
+            // It lingers, and so alice is not served.
+            part(world, ALICE, "ask", "refused")
         }),
         Case::world_of(
             "a FUSE file behind the request is not closed in the way",
@@ -230,6 +240,12 @@ pub fn strange(words: &[String]) -> Outcome {
             // What nobody reads, so that there is something to linger for.
             stream.set_nonblocking(true)?;
             while std::io::Write::write(&mut &stream, &[0; 65536]).is_ok() {}
+            // As one that waits does it: what lingers is a close that waits.
+            stream.set_nonblocking(false)?;
+            println!("greeted");
+            while !std::path::Path::new("/tmp/home/go").exists() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
             peer.send(&request(ADD, "host"), &[stream.as_fd().as_raw_fd()])?;
             drop(stream);
             println!("sent");

@@ -94,7 +94,7 @@ fn serve(socket: &Path, idle: Duration) -> io::Result<()> {
         log::error(format_args!("cannot watch /dev/pts: {error}; dead terminals stay recorded"));
     });
     let (jobs, queued) = channel();
-    let load = Arc::new(Load::new()?);
+    let load = Arc::new(Load::new(listener.is_passed)?);
     let recorder = Recorder::new(&socket.with_file_name(STATE), Arc::clone(&load), jobs.clone());
     let mut server = Server::new(listener, ptys.ok(), nobody(), idle, jobs, load)?;
     thread::Builder::new().name("recorder".into()).spawn(move || recorder.run(&queued))?;

@@ -51,17 +51,19 @@ pub struct Load {
     pub jobs: AtomicUsize,
     /// Sessions that are watched, or that wtmpdb has not closed.
     pub sessions: AtomicUsize,
-    /// Written to when there are no more sessions.
+    /// Wakes the thread of the sockets.
     pub wake: EventFd,
+    /// Whether it wants to know when there are no more sessions, since it may leave then.
+    pub may_leave: bool,
 }
 
 impl Load {
     /// # Errors
     ///
     /// Where there are no more descriptors.
-    pub fn new() -> nix::Result<Load> {
+    pub fn new(may_leave: bool) -> nix::Result<Load> {
         let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
-        Ok(Load { jobs: AtomicUsize::new(0), sessions: AtomicUsize::new(0), wake })
+        Ok(Load { jobs: AtomicUsize::new(0), sessions: AtomicUsize::new(0), wake, may_leave })
     }
 }
 
@@ -132,7 +134,8 @@ impl Recorder {
 
     fn count(&self) {
         let sessions = self.watched.len() + self.ended.len();
-        if self.load.sessions.swap(sessions, Relaxed) > 0 && sessions == 0 {
+        let before = self.load.sessions.swap(sessions, Relaxed);
+        if self.load.may_leave && before > 0 && sessions == 0 {
             let _ = self.load.wake.write(1);
         }
     }

@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn a_logout_closes_what_its_login_made() {
         let (jobs, told) = std::sync::mpsc::channel();
-        let mut queue = Queue::new(jobs, Arc::new(Load::new().unwrap()));
+        let mut queue = Queue::new(jobs, Arc::new(Load::new(false).unwrap()));
         let mut store = Fake { busy: 1, ..Fake::default() };
         let (one, two) = (entry("pts/1", 10), entry("pts/1", 20));
         for op in [
@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn what_may_be_there_is_looked_for_first() {
         let (jobs, _told) = std::sync::mpsc::channel();
-        let mut queue = Queue::new(jobs, Arc::new(Load::new().unwrap()));
+        let mut queue = Queue::new(jobs, Arc::new(Load::new(false).unwrap()));
         let mut store = Fake::default();
         store.rows.push((entry("pts/1", 10), None));
         queue.add(Op::Login { slot: 1, entry: entry("pts/1", 10), once: true });
@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn the_queue_does_not_grow_for_ever() {
         let (jobs, told) = std::sync::mpsc::channel();
-        let mut queue = Queue::new(jobs, Arc::new(Load::new().unwrap()));
+        let mut queue = Queue::new(jobs, Arc::new(Load::new(false).unwrap()));
         for slot in 0..MOST + 10 {
             queue.add(Op::Logout { slot, entry: entry("pts/1", 1), id: None, time: 2 });
         }
