@@ -21,12 +21,20 @@ pub struct Patience {
     least: i64,
     /// A lock was not had.
     refused: bool,
+    /// Without a lock, nothing is written.
+    strict: bool,
 }
 
 impl Default for Patience {
     /// Readers are waited for 200 ms, writers, who are honest load, for two seconds.
     fn default() -> Patience {
-        Patience { readers: 200 * MS, writers: 2000 * MS, least: 25 * MS, refused: false }
+        Patience {
+            readers: 200 * MS,
+            writers: 2000 * MS,
+            least: 25 * MS,
+            refused: false,
+            strict: false,
+        }
     }
 }
 
@@ -36,10 +44,15 @@ impl Patience {
         Patience::of_ms(0, 0)
     }
 
+    /// Does not wait, nor do without: where a lock is held, nothing is written (`EAGAIN`).
+    pub fn at_once() -> Patience {
+        Patience { strict: true, ..Patience::none() }
+    }
+
     /// Waits for readers `readers` ms and for writers `writers` ms.
     pub fn of_ms(readers: u32, writers: u32) -> Patience {
         let (readers, writers) = (i64::from(readers) * MS, i64::from(writers) * MS);
-        Patience { readers, writers, least: 0, refused: false }
+        Patience { readers, writers, least: 0, refused: false, strict: false }
     }
 
     /// Whether a lock was held by others to the end, and has been done without.
@@ -79,6 +92,11 @@ impl<'a> Lock<'a> {
         };
         patience.refused |= !held;
         Lock { fd, held }
+    }
+
+    /// Whether what the lock is for may be done: with it, or by a patience that does without.
+    pub(super) fn suffices(&self, patience: &Patience) -> Result<(), Errno> {
+        if self.held || !patience.strict { Ok(()) } else { Err(Errno::EAGAIN) }
     }
 
     /// Whether the lock was had.
@@ -177,6 +195,21 @@ mod tests {
         });
         assert!(Lock::take(&test.file.fd, &mut Patience::default()).is_held());
         thread.join().unwrap();
+    }
+
+    #[test]
+    fn who_has_no_time_writes_nothing_without_the_lock() {
+        let test = TestFile::with(b"");
+        let held = reader(&test);
+        let (utmp, wtmp) = (Utmp(&test.file), super::super::Wtmp(&test.file));
+        let start = monotonic_us();
+        assert_eq!(utmp.put(&login(1, 1), &mut Patience::at_once()), Err(Errno::EAGAIN));
+        assert_eq!(wtmp.append(&login(1, 1), &mut Patience::at_once()), Err(Errno::EAGAIN));
+        assert!(monotonic_us() - start < 100 * MS);
+        assert_eq!(test.bytes(), b"");
+        drop(held);
+        utmp.put(&login(1, 1), &mut Patience::at_once()).unwrap();
+        assert_eq!(test.records(), [login(1, 1)]);
     }
 
     #[test]

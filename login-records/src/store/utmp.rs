@@ -117,6 +117,7 @@ impl Utmp<'_> {
             return Err(Errno::EIO);
         };
         let lock = Lock::take(&self.0.fd, patience);
+        lock.suffices(patience)?;
         for _ in 0..2 {
             let found = match index.find(self, record)? {
                 Place::Nowhere => Found::default(),

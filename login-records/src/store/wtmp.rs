@@ -24,6 +24,7 @@ impl Wtmp<'_> {
             return Err(Errno::EIO);
         };
         let lock = Lock::take(&self.0.fd, patience);
+        lock.suffices(patience)?;
         for _ in 0..2 {
             let offset = frame::append(self.0, &lock, bytes)?;
             if frame::is_at(self.0, offset, bytes)? {

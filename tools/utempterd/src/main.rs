@@ -29,8 +29,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -96,8 +96,12 @@ fn serve(socket: &Path, idle: Duration) -> io::Result<()> {
     let (jobs, queued) = channel();
     let load = Arc::new(Load::new(listener.is_passed)?);
     let recorder = Recorder::new(&socket.with_file_name(STATE), Arc::clone(&load), jobs.clone());
-    let mut server = Server::new(listener, ptys.ok(), nobody(), idle, jobs, load)?;
-    thread::Builder::new().name("recorder".into()).spawn(move || recorder.run(&queued))?;
+    let recorder = Arc::new(Mutex::new(recorder));
+    let mut server =
+        Server::new(listener, ptys.ok(), nobody(), idle, Arc::clone(&recorder), jobs, load)?;
+    thread::Builder::new()
+        .name("recorder".into())
+        .spawn(move || Recorder::run(&recorder, &queued))?;
     server.run()
 }
 

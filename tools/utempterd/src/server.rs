@@ -1,12 +1,13 @@
 //! The thread of the sockets. It never waits for anything but the next event: names are looked
-//! up, records written and strange descriptors closed elsewhere.
+//! up and strange descriptors closed elsewhere, and so are records written where a lock is held
+//! or a daemon has to be asked.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use login_records::{Errno, Slave, check_host};
@@ -24,7 +25,7 @@ use crate::process;
 use crate::protocol::{self, Operation};
 use crate::ptys::{Ptys, Removed};
 use crate::received::{self, Closing};
-use crate::recorder::{Asked, Job, Load};
+use crate::recorder::{Asked, Job, Load, Recorder};
 use crate::sys;
 
 /// How long a client may take to send its request.
@@ -63,6 +64,7 @@ pub struct Server {
     found: (Sender<Found>, Receiver<Found>),
     /// The uid that stands for all that have none here.
     nobody: Option<u32>,
+    recorder: Arc<Mutex<Recorder>>,
     jobs: Sender<Job>,
     load: Arc<Load>,
     /// How long there has to be nothing to do before the broker leaves.
@@ -79,6 +81,7 @@ impl Server {
         ptys: Option<Ptys>,
         nobody: Option<u32>,
         idle: Duration,
+        recorder: Arc<Mutex<Recorder>>,
         jobs: Sender<Job>,
         load: Arc<Load>,
     ) -> io::Result<Server> {
@@ -102,6 +105,7 @@ impl Server {
             names: Names::new(),
             found: channel(),
             nobody,
+            recorder,
             jobs,
             load,
             idle,
@@ -262,8 +266,9 @@ impl Server {
             Looked::Known(Err(errno), checked) => checked.client.answer(Err(errno)),
             Looked::Known(Ok(user), checked) => {
                 let Checked { operation, slave, process, host, client } = checked;
-                let asked = Asked { operation, slave, process, user, host, client };
-                self.send(Job::Record(Box::new(asked)));
+                let begun = None;
+                let asked = Asked { operation, slave, process, user, host, client, begun };
+                self.record(Box::new(asked));
             }
             Looked::Waits(None) => {}
             Looked::Waits(Some(whose)) => {
@@ -293,6 +298,20 @@ impl Server {
             None => return,
         };
         self.send(job);
+    }
+
+    /// At once, where nothing is before it and nobody has to be waited for.
+    fn record(&self, asked: Box<Asked>) {
+        if self.load.jobs.load(Acquire) > 0 {
+            return self.send(Job::Record(asked));
+        }
+        let left = match self.recorder.try_lock() {
+            Ok(mut recorder) => recorder.record_at_once(asked),
+            Err(_) => Some(asked),
+        };
+        if let Some(asked) = left {
+            self.send(Job::Record(asked));
+        }
     }
 
     fn send(&self, job: Job) {

@@ -23,6 +23,15 @@ const REST: Duration = Duration::from_secs(10);
 /// How long the answer to "is it there?" is good for.
 const GOOD: Duration = Duration::from_secs(1);
 
+/// What came of not waiting.
+pub enum Written {
+    Done(Result<(), Errno>),
+    /// Somebody would have to be waited for; wtmp may have it already.
+    Waits {
+        in_wtmp: bool,
+    },
+}
+
 /// The two stores.
 #[derive(Default)]
 pub struct Stores {
@@ -36,13 +45,40 @@ pub struct Stores {
 }
 
 impl Stores {
-    /// Writes a record for a client. What is wrong with wtmp is no failure, as in the helper.
-    pub fn write(&mut self, record: &Record) -> Result<(), Errno> {
+    /// Writes a record, if that can be done without waiting for anybody.
+    pub fn write_at_once(&mut self, record: &Record) -> Written {
+        let waits = Written::Waits { in_wtmp: false };
+        if self.utmp_held || self.wtmp_held || Path::new(UTMPD_PATH).exists() {
+            return waits;
+        }
+        let patience = &mut Patience::at_once();
+        let in_wtmp = open(WTMP_PATH)
+            .and_then(|file| file.map_or(Ok(()), |file| Wtmp(&file).append(record, patience)));
+        match in_wtmp {
+            Err(Errno::EAGAIN) => return waits,
+            Err(errno) => cannot_write(WTMP_PATH, errno),
+            Ok(()) => {}
+        }
+        let in_utmp = open(UTMP_PATH).and_then(|file| {
+            let put = |file| Utmp(&file).put_by(&mut self.lines, record, patience);
+            file.map_or(Ok(()), put)
+        });
+        match in_utmp {
+            Err(Errno::EAGAIN) => Written::Waits { in_wtmp: true },
+            result => Written::Done(result.inspect_err(|errno| cannot_write(UTMP_PATH, *errno))),
+        }
+    }
+
+    /// Writes a record for a client; `in_wtmp`: it is there already. What is wrong with wtmp is
+    /// no failure, as in the helper.
+    pub fn write(&mut self, record: &Record, in_wtmp: bool) -> Result<(), Errno> {
         if self.has_utmps() {
             return self.tell_utmps(record);
         }
         // wtmp first: the line's record in utmp says then that all has been done.
-        self.append(|wtmp, patience| wtmp.append(record, patience));
+        if !in_wtmp {
+            self.append(|wtmp, patience| wtmp.append(record, patience));
+        }
         self.put(|utmp, lines, patience| utmp.put_by(lines, record, patience))
     }
 
@@ -119,7 +155,7 @@ impl Stores {
         });
         self.wtmp_held = patience.was_refused();
         if let Err(errno) = done {
-            log::error(format_args!("cannot write to {WTMP_PATH}: {}", errno.name()));
+            cannot_write(WTMP_PATH, errno);
         }
     }
 
@@ -133,10 +169,12 @@ impl Stores {
             None => Ok(()),
         });
         self.utmp_held = patience.was_refused();
-        done.inspect_err(|errno| {
-            log::error(format_args!("cannot write to {UTMP_PATH}: {}", errno.name()));
-        })
+        done.inspect_err(|errno| cannot_write(UTMP_PATH, *errno))
     }
+}
+
+fn cannot_write(path: &str, errno: Errno) {
+    log::error(format_args!("cannot write to {path}: {}", errno.name()));
 }
 
 /// Opened anew each time, since log rotation puts another file in its place.
