@@ -5,10 +5,12 @@
 //! the bytes of the C library's `struct utmpx`. Both daemons lock their files without a bound,
 //! and anybody may read those; so there is a deadline here.
 
+use core::ffi::CStr;
+
 use crate::errno::Errno;
 use crate::layout::Layout;
 use crate::record::Record;
-use crate::sys::{Fd, Ready, monotonic_us, sleep_us};
+use crate::sys::{Fd, Ready, monotonic_us, sleep_us, stat_path};
 
 /// Where utmpd listens (utmps' and Alpine's default).
 pub const UTMPD_PATH: &str = "/run/utmps/.utmpd-socket";
@@ -49,10 +51,14 @@ impl Utmps {
     ///
     /// `ETIMEDOUT`, where too many wait; others as connect(2) gives them.
     pub fn connect(path: &str, deadline: Deadline) -> Result<Option<Utmps>, Errno> {
+        if !is_there(path) {
+            return Ok(None);
+        }
         loop {
             match Fd::connect(path) {
                 Ok(socket) => return Ok(Some(Utmps(socket))),
-                Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ECONNREFUSED) => return Ok(None),
+                // Left of a daemon that is no more.
+                Err(Errno::ENOENT | Errno::ECONNREFUSED) => return Ok(None),
                 Err(Errno::EAGAIN) if monotonic_us() < deadline.0 => sleep_us(2000),
                 Err(Errno::EAGAIN) => return Err(Errno::ETIMEDOUT),
                 Err(errno) => return Err(errno),
@@ -117,6 +123,16 @@ impl Utmps {
             self.0.wait(until, left / 1000 + 1);
         }
     }
+}
+
+/// Looked for first: where utmps is unknown, the policy of a confined helper may allow no
+/// socket, and that is no error then.
+fn is_there(path: &str) -> bool {
+    let mut name = [0; 108];
+    for (to, from) in name.iter_mut().zip(path.as_bytes()) {
+        *to = *from;
+    }
+    CStr::from_bytes_until_nul(&name).is_ok_and(|name| stat_path(name).is_ok())
 }
 
 #[cfg(test)]
