@@ -256,7 +256,7 @@ impl Recorder {
             let length = user.iter().take_while(|byte| **byte != 0).count();
             let session = Session { line, pid, user: &user[..length], host: b"" };
             // The stores have told of what went wrong.
-            let _ = self.stores.end(&session.logout(now));
+            let _ = self.stores.end(&session.logout(now), saved.written);
         }
     }
 
@@ -304,13 +304,13 @@ impl Recorder {
         let slave = Line::from_name(&saved.login.line).and_then(|line| still_there(line, &saved));
         let now = Time::now();
         match slave {
-            _ if saved.written && self.stores.has_ended(&saved.login) => {
+            _ if self.stores.has_ended(&saved.login) => {
                 self.close(slot, Saved { logout: Some(now), ..saved });
             }
             Some(slave) => {
                 let mut saved = saved;
                 if !saved.written {
-                    // Not known how far it got; the client was not told.
+                    // Not known how far it got, nor what the client was told.
                     let _ = self.stores.write_once(&saved.login);
                     saved.written = true;
                     self.save(slot, &saved);
@@ -318,9 +318,7 @@ impl Recorder {
                 self.watched.insert(slave.line().number(), Watched { slave, slot, saved });
             }
             None => {
-                if saved.written {
-                    self.log_out(&saved, now);
-                }
+                self.log_out(&saved, now);
                 self.close(slot, Saved { logout: Some(now), ..saved });
             }
         }

@@ -92,12 +92,14 @@ impl Stores {
     }
 
     /// Writes the logout of a session whose terminal has gone, where the line is still its own.
-    pub fn end(&mut self, logout: &Record) -> Result<(), Errno> {
+    /// `written`: its login is known to have been written.
+    pub fn end(&mut self, logout: &Record, written: bool) -> Result<(), Errno> {
         if self.has_utmps() {
             return self.tell_utmps(logout);
         }
         self.append(|wtmp, patience| match wtmp.last_of_line(&logout.line)? {
             Some(last) if !is_login_of(&last, logout) => Ok(()),
+            None if !written => Ok(()),
             _ => wtmp.append(logout, patience),
         });
         self.put(|utmp, lines, patience| utmp.end_by(lines, logout, patience))
