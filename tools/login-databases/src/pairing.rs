@@ -72,14 +72,15 @@ impl Pairing {
     pub fn feed(&mut self, raw: Raw<'_>) -> Option<Step> {
         let time = raw.time();
         let ended = Ended { time, changes: self.changes };
-        match meaning(raw) {
+        let line = raw.line();
+        match meaning(raw, line) {
             Meaning::Nothing => None,
             Meaning::Logout => {
-                self.line_ends(raw.line(), ended);
+                self.line_ends(line, ended);
                 None
             }
             Meaning::Login => {
-                let step = match self.line_ends(raw.line(), ended) {
+                let step = match self.line_ends(line, ended) {
                     Some(end) => self.step(What::Login, Some(end), End::Recorded),
                     None => match self.stop {
                         Some((end, how)) => self.step(What::Login, Some(end), how),
@@ -174,8 +175,8 @@ enum Meaning {
 
 /// What a record means, in spite of programs that fill in `ut_type` carelessly: the line `~`
 /// and the user say more (util-linux login-utils/last.c does so too).
-fn meaning(raw: Raw<'_>) -> Meaning {
-    let (line, user, kind) = (raw.line(), raw.user(), raw.kind());
+fn meaning(raw: Raw<'_>, line: &[u8]) -> Meaning {
+    let (user, kind) = (raw.user(), raw.kind());
     if line.first() == Some(&b'~') {
         if user.starts_with(b"shutdown") {
             return Meaning::Shutdown;

@@ -59,8 +59,9 @@ impl Row {
 
     /// Another cell, of bytes out of a record.
     pub fn bytes(&mut self, bytes: &[u8]) {
+        let plain = bytes.iter().fold(true, |all, byte| all & (b' '..=b'~').contains(byte));
         self.cell(|to| match std::str::from_utf8(bytes) {
-            Ok(text) if bytes.iter().all(|byte| (b' '..=b'~').contains(byte)) => to.push_str(text),
+            Ok(text) if plain => to.push_str(text),
             _ => to.push_str(&login_databases::printable(bytes)),
         });
     }
