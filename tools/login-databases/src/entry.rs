@@ -148,6 +148,20 @@ impl Entry {
         text(&self.0.host)
     }
 
+    /// Whether it is a shutdown: a change of run level that says so in `ut_user`. macOS has a
+    /// type of its own for that, `SHUTDOWN_TIME`.
+    ///
+    /// ```
+    /// use login_databases::{Entry, Kind};
+    ///
+    /// let level = Entry::new(Kind::RunLevel).with_line("~");
+    /// assert!(level.with_user("shutdown").is_shutdown());
+    /// assert!(!level.with_user("runlevel").is_shutdown());
+    /// ```
+    pub fn is_shutdown(&self) -> bool {
+        self.kind() == Kind::RunLevel && self.user() == b"shutdown"
+    }
+
     /// `ut_exit`: the signal that ended the process, and its exit status.
     pub fn exit(&self) -> (i16, i16) {
         (self.0.termination, self.0.exit)
