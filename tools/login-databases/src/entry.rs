@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use login_records::{Layout, Record, Time};
+use login_records::{Layout, Record, Time, padded};
 
 use crate::{Kind, printable, text};
 
@@ -218,14 +218,6 @@ impl fmt::Debug for Entry {
             .field("time", &self.time())
             .finish_non_exhaustive()
     }
-}
-
-fn padded<const N: usize>(text: &[u8]) -> [u8; N] {
-    let mut field = [0; N];
-    for (to, from) in field.iter_mut().zip(text) {
-        *to = *from;
-    }
-    field
 }
 
 #[cfg(test)]
