@@ -32,7 +32,7 @@ cargo = MAKEFLAGS= $(CARGO)
 export AR CARGO CARGOFLAGS CARGO_TARGET_DIR CC LDFLAGS LINKER MAKE
 export DESTDIR FULL libexecdir built functions version rust_version
 
-.PHONY: all install uninstall stage stage-gnu-ld test check demo fuzz header clean help
+.PHONY: all install uninstall stage stage-gnu-ld test check demo fuzz bench header clean help
 
 all:
 	@scripts/check-rust
@@ -98,6 +98,9 @@ demo:
 SECONDS = 30
 fuzz:
 	@scripts/fuzz.sh $(SECONDS)
+
+bench:
+	@scripts/bench-history
 
 header:
 	cbindgen --config cbindgen.toml --output include/utempter.h src/capi.rs

@@ -32,6 +32,6 @@ pub use layout::{Endian, Layout, MAX_RECORD};
 pub use line::Line;
 pub use record::{
     ACCOUNTING, BOOT_TIME, DEAD_PROCESS, EMPTY, INIT_PROCESS, LOGIN_PROCESS, NEW_TIME, OLD_TIME,
-    RUN_LVL, Record, Session, USER_PROCESS,
+    RUN_LVL, Record, Session, USER_PROCESS, padded,
 };
 pub use sys::Time;

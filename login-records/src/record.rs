@@ -115,7 +115,8 @@ impl Session<'_> {
     }
 }
 
-fn padded<const N: usize>(text: &[u8]) -> [u8; N] {
+/// A text field of a record: what does not fit is cut, what is left is NUL (utmp(5)).
+pub fn padded<const N: usize>(text: &[u8]) -> [u8; N] {
     let mut field = [0; N];
     for (to, from) in field.iter_mut().zip(text) {
         *to = *from;

@@ -180,7 +180,7 @@ static void furnish(void)
     must("setenv", setenv("A_NAME", "a value", 1));
     struct rlimit limit = {100, 200};
     must("setrlimit", setrlimit(RLIMIT_NOFILE, &limit));
-    must("nice", setpriority(PRIO_PROCESS, 0, 3));
+    must("nice", setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + 3));
     must("pdeathsig", prctl(PR_SET_PDEATHSIG, SIGHUP));
     must("subreaper", prctl(PR_SET_CHILD_SUBREAPER, 1));
     must("name", prctl(PR_SET_NAME, "a terminal"));

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use login_records::{Layout, Record, Time};
+use login_records::{Layout, Record, Time, padded};
 
 use crate::{Kind, printable, text};
 
@@ -148,6 +148,20 @@ impl Entry {
         text(&self.0.host)
     }
 
+    /// Whether it is a shutdown: a change of run level that says so in `ut_user`. macOS has a
+    /// type of its own for that, `SHUTDOWN_TIME`.
+    ///
+    /// ```
+    /// use login_databases::{Entry, Kind};
+    ///
+    /// let level = Entry::new(Kind::RunLevel).with_line("~");
+    /// assert!(level.with_user("shutdown").is_shutdown());
+    /// assert!(!level.with_user("runlevel").is_shutdown());
+    /// ```
+    pub fn is_shutdown(&self) -> bool {
+        self.kind() == Kind::RunLevel && self.user() == b"shutdown"
+    }
+
     /// `ut_exit`: the signal that ended the process, and its exit status.
     pub fn exit(&self) -> (i16, i16) {
         (self.0.termination, self.0.exit)
@@ -204,14 +218,6 @@ impl fmt::Debug for Entry {
             .field("time", &self.time())
             .finish_non_exhaustive()
     }
-}
-
-fn padded<const N: usize>(text: &[u8]) -> [u8; N] {
-    let mut field = [0; N];
-    for (to, from) in field.iter_mut().zip(text) {
-        *to = *from;
-    }
-    field
 }
 
 #[cfg(test)]

@@ -31,13 +31,27 @@ pub struct Filter {
 }
 
 impl Filter {
-    fn takes(&self, what: What, user: &[u8], line: &[u8], login: Time) -> bool {
+    fn takes<'a>(
+        &self,
+        what: What,
+        user: impl FnOnce() -> &'a [u8],
+        line: impl FnOnce() -> &'a [u8],
+        login: Time,
+    ) -> bool {
+        let is_user = |wanted: &[Vec<u8>]| {
+            let user = user();
+            wanted.iter().any(|wanted| wanted == user)
+        };
+        let is_here = |wanted: &[Vec<u8>]| {
+            let line = line();
+            wanted.iter().any(|wanted| is_line(line, wanted))
+        };
         let system = matches!(what, What::Login | What::Boot) || self.system;
         system
             && self.since.is_none_or(|since| login.sec >= since)
             && self.until.is_none_or(|until| login.sec <= until)
-            && (self.users.is_empty() || self.users.iter().any(|wanted| wanted == user))
-            && (self.lines.is_empty() || self.lines.iter().any(|wanted| is_line(line, wanted)))
+            && (self.users.is_empty() || is_user(&self.users))
+            && (self.lines.is_empty() || is_here(&self.lines))
     }
 }
 
@@ -225,7 +239,7 @@ impl History {
             let Some(step) = self.pairing.feed(raw) else {
                 continue;
             };
-            if !self.filter.takes(step.what, raw.user(), raw.line(), raw.time()) {
+            if !self.filter.takes(step.what, || raw.user(), || raw.line(), raw.time()) {
                 continue;
             }
             fill(place, raw, step, &mut self.machine, path);
@@ -236,7 +250,7 @@ impl History {
     #[cfg(feature = "wtmpdb")]
     fn next_of_database(&mut self) -> Result<Option<Session>, Error> {
         while let Some(mut session) = self.database.next()? {
-            if self.filter.takes(session.what, &session.user, &session.line, session.login) {
+            if self.filter.takes(session.what, || &session.user, || &session.line, session.login) {
                 if session.end == End::Open
                     && session.what == What::Login
                     && !self.machine.is_on(&session.user, &session.line, 0, session.login)

@@ -216,6 +216,16 @@ pub fn read2(path: &Path) -> Result<Vec<LastLogin>, Error> {
     read().map_err(failed)
 }
 
+/// Without the feature `wtmpdb` no file of SQLite can be read.
+///
+/// # Errors
+///
+/// [`Error::Unknown`], always.
+#[cfg(not(feature = "wtmpdb"))]
+pub fn read2(path: &Path) -> Result<Vec<LastLogin>, Error> {
+    Err(Error::Unknown(path.to_owned()))
+}
+
 /// The files of last logins that exist here.
 pub fn paths_of_this_machine() -> Vec<PathBuf> {
     let there = |path: &PathBuf| !matches!(path.try_exists(), Ok(false));

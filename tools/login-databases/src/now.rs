@@ -140,6 +140,8 @@ pub fn sessions(stores: &Stores) -> Now {
             Err(error) => now.failed.push(error),
         }
     }
+    #[cfg(not(feature = "wtmpdb"))]
+    now.failed.extend(stores.wtmpdb.iter().cloned().map(Error::Unknown));
     now
 }
 

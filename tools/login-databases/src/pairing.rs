@@ -37,6 +37,23 @@ struct Ended {
     changes: i64,
 }
 
+/// A line's name, in words that are quickly hashed and compared.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Line(u64, u64, u64, u64);
+
+impl Line {
+    /// Of at most 32 bytes, without a NUL.
+    fn of(name: &[u8]) -> Line {
+        let mut words = [0; 4];
+        for (word, bytes) in words.iter_mut().zip(name.chunks(8)) {
+            for (n, byte) in bytes.iter().enumerate() {
+                *word |= u64::from(*byte) << (8 * n);
+            }
+        }
+        Line(words[0], words[1], words[2], words[3])
+    }
+}
+
 /// Pairs records that come from the newest to the oldest.
 ///
 /// Its memory grows with the lines in use between two boots, not with the records.
@@ -55,7 +72,7 @@ struct Ended {
 #[derive(Default)]
 pub struct Pairing {
     /// The next record of each line.
-    lines: HashMap<[u8; 32], Ended, foldhash::fast::RandomState>,
+    lines: HashMap<Line, Ended, foldhash::fast::RandomState>,
     /// The next boot or shutdown, and which.
     stop: Option<(Ended, End)>,
     /// The shutdown that belongs to the next older boot.
@@ -72,14 +89,15 @@ impl Pairing {
     pub fn feed(&mut self, raw: Raw<'_>) -> Option<Step> {
         let time = raw.time();
         let ended = Ended { time, changes: self.changes };
-        match meaning(raw) {
+        let line = raw.line();
+        match meaning(raw, line) {
             Meaning::Nothing => None,
             Meaning::Logout => {
-                self.line_ends(raw.line(), ended);
+                self.line_ends(line, ended);
                 None
             }
             Meaning::Login => {
-                let step = match self.line_ends(raw.line(), ended) {
+                let step = match self.line_ends(line, ended) {
                     Some(end) => self.step(What::Login, Some(end), End::Recorded),
                     None => match self.stop {
                         Some((end, how)) => self.step(What::Login, Some(end), how),
@@ -143,9 +161,7 @@ impl Pairing {
         if line.is_empty() {
             return None;
         }
-        let mut key = [0; 32];
-        key[..line.len()].copy_from_slice(line);
-        self.lines.insert(key, ended)
+        self.lines.insert(Line::of(line), ended)
     }
 
     fn goes_down(&mut self, ended: Ended) {
@@ -174,8 +190,8 @@ enum Meaning {
 
 /// What a record means, in spite of programs that fill in `ut_type` carelessly: the line `~`
 /// and the user say more (util-linux login-utils/last.c does so too).
-fn meaning(raw: Raw<'_>) -> Meaning {
-    let (line, user, kind) = (raw.line(), raw.user(), raw.kind());
+fn meaning(raw: Raw<'_>, line: &[u8]) -> Meaning {
+    let (user, kind) = (raw.user(), raw.kind());
     if line.first() == Some(&b'~') {
         if user.starts_with(b"shutdown") {
             return Meaning::Shutdown;

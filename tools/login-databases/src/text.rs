@@ -9,7 +9,8 @@ use std::fmt::Write;
 /// assert_eq!(login_databases::text(b"full"), b"full");
 /// ```
 pub fn text(field: &[u8]) -> &[u8] {
-    let end = memchr::memchr(0, field).unwrap_or(field.len());
+    // Names are short: a search that is made for long texts takes longer to begin.
+    let end = field.iter().position(|byte| *byte == 0).unwrap_or(field.len());
     &field[..end]
 }
 

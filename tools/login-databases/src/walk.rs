@@ -33,7 +33,7 @@ pub enum Found<'a> {
 }
 
 /// Read at once.
-const CHUNK: usize = 256 << 10;
+const CHUNK: usize = 128 << 10;
 
 /// A part of the file in memory.
 #[derive(Debug)]
@@ -281,7 +281,7 @@ impl Backward {
 
     fn is_record(&self, start: u64, end: u64) -> Result<bool, Error> {
         let size = self.layout.size() as u64;
-        match plausible::in_frame(&self.layout, self.window.get(start, size as usize)) {
+        match plausible::before_a_record(&self.layout, self.window.get(start, size as usize)) {
             Verdict::Record => Ok(true),
             Verdict::No => Ok(false),
             Verdict::Odd => {

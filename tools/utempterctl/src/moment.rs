@@ -14,9 +14,8 @@ pub struct Clock {
     from: i64,
     until: i64,
     offset: i64,
-    /// The day last written, in days since 1970, and its text.
-    day: i64,
-    text: String,
+    /// Days last written, in days since 1970, and their texts: a login's and a logout's.
+    days: [(i64, String); 2],
 }
 
 const DAY: i64 = 86_400;
@@ -28,7 +27,13 @@ impl Clock {
     }
 
     fn of(zone: TimeZone) -> Clock {
-        Clock { zone, from: 0, until: 0, offset: 0, day: i64::MIN, text: String::new() }
+        Clock {
+            zone,
+            from: 0,
+            until: 0,
+            offset: 0,
+            days: [(); 2].map(|()| (i64::MIN, String::new())),
+        }
     }
 
     /// Seconds east of Greenwich; `None` for a time outside of the calendar (the year 9999).
@@ -60,8 +65,7 @@ impl Clock {
             return;
         };
         let local = sec + offset;
-        self.set_day(local.div_euclid(DAY));
-        to.push_str(&self.text);
+        to.push_str(self.day(local.div_euclid(DAY)));
         let minute = local.rem_euclid(DAY) / 60;
         to.push(' ');
         two(minute / 60, to);
@@ -73,11 +77,10 @@ impl Clock {
     pub fn rfc3339(&mut self, time: Time) -> Option<String> {
         let offset = self.offset(time.sec)?;
         let local = time.sec + offset;
-        self.set_day(local.div_euclid(DAY));
         let second = local.rem_euclid(DAY);
         let mut text = format!(
             "{}T{:02}:{:02}:{:02}",
-            self.text,
+            self.day(local.div_euclid(DAY)),
             second / 3600,
             second / 60 % 60,
             second % 60
@@ -91,13 +94,20 @@ impl Clock {
         Some(text)
     }
 
-    fn set_day(&mut self, day: i64) {
-        if day != self.day {
-            self.day = day;
-            let (year, month, of_month) = civil(day);
-            self.text.clear();
-            let _ = write!(self.text, "{year:04}-{month:02}-{of_month:02}");
+    /// `2026-11-22`
+    fn day(&mut self, day: i64) -> &str {
+        if self.days[0].0 != day {
+            self.days.swap(0, 1);
         }
+        let (known, text) = &mut self.days[0];
+        if *known != day {
+            *known = day;
+            let (year, month, of_month) = civil(day);
+            text.clear();
+            // A String takes everything.
+            let _ = write!(text, "{year:04}-{month:02}-{of_month:02}");
+        }
+        text
     }
 
     /// The time that somebody has typed, in seconds since 1970.

@@ -44,6 +44,9 @@ pub struct Row {
     /// Where each cell ends in the text.
     ends: Vec<usize>,
     style: Style,
+    /// Where nothing is to be cut or coloured the text is the very line that is written: the
+    /// columns, how wide each is, and which comes next.
+    line: Option<(&'static [Column], Vec<usize>, usize)>,
 }
 
 impl Row {
@@ -54,13 +57,36 @@ impl Row {
         if self.text.len() == start {
             self.text.push('-');
         }
-        self.ends.push(self.text.len());
+        match self.line.is_some() {
+            true => self.align(start),
+            false => self.ends.push(self.text.len()),
+        }
+    }
+
+    /// Gives the cell that begins at `start` its width.
+    fn align(&mut self, start: usize) {
+        let Some((columns, widths, at)) = &mut self.line else { return };
+        let cell = &self.text[start..];
+        let cells = if cell.is_ascii() { cell.len() } else { cell.width() };
+        let space = widths[*at].saturating_sub(cells);
+        if columns[*at].right {
+            self.text.insert_str(start, &SPACES[..space.min(SPACES.len())]);
+        }
+        *at += 1;
+        if *at == columns.len() {
+            *at = 0;
+            self.text.push('\n');
+        } else {
+            let space = if columns[*at - 1].right { 0 } else { space };
+            spaces(space + 2, &mut self.text);
+        }
     }
 
     /// Another cell, of bytes out of a record.
     pub fn bytes(&mut self, bytes: &[u8]) {
+        let plain = bytes.iter().fold(true, |all, byte| all & (b' '..=b'~').contains(byte));
         self.cell(|to| match std::str::from_utf8(bytes) {
-            Ok(text) if bytes.iter().all(|byte| (b' '..=b'~').contains(byte)) => to.push_str(text),
+            Ok(text) if plain => to.push_str(text),
             _ => to.push_str(&login_databases::printable(bytes)),
         });
     }
@@ -119,6 +145,9 @@ impl Table {
         self.row.ends.clear();
         self.row.style = Style::new();
         write(&mut self.row);
+        if self.row.line.is_some() {
+            return output.write_all(self.row.text.as_bytes());
+        }
         if let Some(widths) = &self.widths {
             put(output, self.columns, widths, &self.row, &mut self.line)?;
             return if output.is_watched() { output.flush() } else { Ok(()) };
@@ -154,6 +183,11 @@ impl Table {
         put(output, self.columns, &widths, &head, &mut self.line)?;
         for row in self.waiting.drain(..) {
             put(output, self.columns, &widths, &row, &mut self.line)?;
+        }
+        if !output.is_watched() && !output.colored {
+            self.row.line = Some((self.columns, widths, 0));
+            self.widths = Some(Vec::new());
+            return Ok(());
         }
         self.widths = Some(widths);
         if output.is_watched() { output.flush() } else { Ok(()) }
@@ -226,8 +260,9 @@ fn push_cut(cell: &str, width: usize, line: &mut String) {
     spaces(left, line);
 }
 
+const SPACES: &str = "                                                                ";
+
 fn spaces(mut count: usize, line: &mut String) {
-    const SPACES: &str = "                                                                ";
     while count > 0 {
         let some = count.min(SPACES.len());
         line.push_str(&SPACES[..some]);
