@@ -18,6 +18,7 @@ pub mod part;
 pub mod place;
 pub mod pty;
 pub mod side_by_side;
+pub mod table;
 pub mod twin;
 pub mod utmp;
 pub mod world;

@@ -9,15 +9,15 @@ use std::env;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::fs::{self, Permissions};
-use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 use std::thread;
 
 use crate::case::{self, Case, Outcome};
 use crate::compile;
+use crate::table::Table;
 use crate::world::{Outside, Side, World};
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -182,34 +182,27 @@ impl Report {
     }
 }
 
-static TABLE: Mutex<String> = Mutex::new(String::new());
+static TABLE: Table = Table::new(44, 38, 60);
 
 fn note(name: &str, c: &Report, ours: &Report) {
-    let mut rows: Vec<&str> = ours.0.iter().map(|(what, _)| what.as_str()).collect();
-    rows.extend(c.0.iter().map(|(what, _)| what.as_str()).filter(|what| ours.get(what) == "-"));
-    let mut text = format!("\n{name}\n");
-    for what in rows {
-        let (c, ours) = (c.get(what), ours.get(what));
-        if c.len() > 38 || ours.len() > 60 {
-            let _ = writeln!(text, "  {what}\n      C library  {c}\n      ours       {ours}");
-        } else {
-            let _ = writeln!(text, "  {what:<44}  {c:<38}  {ours}");
-        }
-    }
-    TABLE.lock().expect("no panic while it is held").push_str(&text);
+    let only_c = c.0.iter().filter(|(what, _)| ours.get(what) == "-");
+    let rows = ours.0.iter().chain(only_c).map(|(what, _)| what.clone());
+    TABLE.put(
+        name,
+        rows.map(|what| {
+            let (c, ours) = (c.get(&what), ours.get(&what));
+            (what, c, ours)
+        }),
+    );
 }
 
 /// The main of a test executable of comparisons and other cases, which ends with the table.
 pub fn run(comparisons: Vec<Comparison>, others: Vec<Case>) -> ExitCode {
     let inside = env::var_os("UTEMPTER_WORLD").is_some();
     let make = if inside { Comparison::inside } else { Comparison::outside };
+    let names: Vec<String> = comparisons.iter().map(|comparison| comparison.name.clone()).collect();
     let code = case::run(comparisons.into_iter().map(make).chain(others).collect());
-    let table = TABLE.lock().expect("no panic while it is held");
-    if !table.is_empty() {
-        let mut text = format!("{:<46}  {:<38}  ours\n", "", "C library");
-        text += &table;
-        let _ = writeln!(std::io::stdout(), "{text}");
-    }
+    TABLE.print("", names.iter().map(String::as_str));
     code
 }
 

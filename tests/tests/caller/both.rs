@@ -1,6 +1,5 @@
 //! A claim, tried with each library in a world of its own.
 
-use std::env;
 use std::error::Error;
 use std::fs;
 use std::process::Command;
@@ -110,16 +109,6 @@ fn judge(c: &Findings, ours: &Findings, c_fails: &[&str]) -> Outcome {
         }
     }
     if text.is_empty() { Ok(()) } else { Err(text.into()) }
-}
-
-/// Whether the large counts are asked for.
-fn full() -> bool {
-    env::var_os("UTEMPTER_FULL").is_some_and(|value| value != "0" && !value.is_empty())
-}
-
-/// A small count, or in a full run the large one.
-pub fn count(small: usize, large: usize) -> usize {
-    if full() { large } else { small }
 }
 
 /// How long a case may take: the C library may hang.

@@ -4,10 +4,11 @@ use std::fs::{self, DirBuilder, Permissions};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
 use std::process::Command;
 
+use utempter_tests::side_by_side::count;
 use utempter_tests::world::{ALICE, BOB, LONG};
 use utempter_tests::{Outcome, World, place};
 
-use crate::both::{Claim, ROOT, count, sessions, tool, watch};
+use crate::both::{Claim, ROOT, sessions, tool, watch};
 use crate::findings::Findings;
 
 const DEATHS: &str = "deaths of other children during a call heard of";

@@ -6,10 +6,11 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
+use utempter_tests::side_by_side::count;
 use utempter_tests::world::{ALICE, CLIENT_LIMIT};
 use utempter_tests::{World, bounded};
 
-use crate::both::{Claim, count, tool};
+use crate::both::{Claim, tool};
 use crate::findings::{Findings, Mark};
 
 /// Microseconds from a pane's closing of its terminal to its end.
