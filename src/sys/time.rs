@@ -1,0 +1,22 @@
+//! The monotonic clock.
+
+use core::ffi::c_long;
+use core::mem::MaybeUninit;
+
+/// A struct timespec of the kernel's.
+pub(super) fn timespec(milliseconds: i64) -> [c_long; 2] {
+    [(milliseconds / 1000) as c_long, (milliseconds % 1000 * 1_000_000) as c_long]
+}
+
+/// Milliseconds of a clock that is never set back.
+pub(crate) fn monotonic_ms() -> i64 {
+    let mut now = MaybeUninit::<libc::timespec>::zeroed();
+    // SAFETY: `now` is writable, and zero is a valid timespec.
+    let now = unsafe {
+        libc::clock_gettime(libc::CLOCK_MONOTONIC, now.as_mut_ptr());
+        now.assume_init()
+    };
+    #[allow(clippy::useless_conversion)] // Narrower on 32-bit machines.
+    let (sec, nsec) = (i64::from(now.tv_sec), i64::from(now.tv_nsec));
+    sec * 1000 + nsec / 1_000_000
+}
