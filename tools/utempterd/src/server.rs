@@ -98,7 +98,7 @@ impl Server {
             epoll,
             ptys,
             limits: Limits::default(),
-            closing: Closing::default(),
+            closing: Closing::new()?,
             clients: HashMap::new(),
             deadlines: VecDeque::new(),
             next: FIRST_CLIENT,
@@ -230,6 +230,10 @@ impl Server {
         let Some(client) = self.clients.remove(&token) else {
             return;
         };
+        // Of what he sends until all is closed, nothing is taken.
+        if !self.closing.is_free(client.uid) {
+            return;
+        }
         let mut room = [0; protocol::LONGEST];
         let message = client.socket().and_then(|socket| received::receive(socket, &mut room));
         let Some(message) = message else {
