@@ -17,7 +17,7 @@ use utempter_tests::pty::Pty;
 use utempter_tests::world::{ALICE, BOB};
 use utempter_tests::{Case, Outcome, Side, World, bounded};
 
-use crate::peer::{ADD, Failure, LONG, Peer, request};
+use crate::peer::{ADD, Failure, LONG, Peer, ask, request};
 use crate::{fuse, none, sys};
 
 /// More than a broker has that nobody asks anything of, and far less than there were tried.
@@ -36,6 +36,21 @@ pub fn cases() -> Vec<Case> {
             fuse_files(world, "each")
         }),
         case("lingering sockets behind a request delay nobody", lingering),
+        case("a broker that can start no thread says so, and serves again", |world| {
+            let pid = broker(world)?;
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+            let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
+            let kib: u64 =
+                size.and_then(|s| s.split_whitespace().next()).ok_or("size?")?.parse()?;
+            // Enough for everything but another stack.
+            sys::limit_memory(pid.as_raw(), Some((kib + 256) * 1024))?;
+            let again = format!("{}", libc::EAGAIN);
+            Running::start(&mut command(world, ALICE, "answered", &[again]))?.finish()?;
+            sys::limit_memory(pid.as_raw(), None)?;
+            Running::start(&mut command(world, ALICE, "answered", &["0".into()]))?
+                .finish()
+                .map(drop)
+        }),
         case("nobody else can hold the lock of the broker's socket", |_| {
             let mode = std::fs::metadata("/run/utempter/lock")?.permissions().mode();
             match mode & 0o777 {
@@ -101,6 +116,16 @@ fn lingering(world: &World) -> Outcome {
     bob_is_served(world)
 }
 
+/// As alice: asks, and is answered so.
+pub fn answered(words: &[String]) -> Outcome {
+    let expected: u16 = words.first().ok_or("what?")?.parse()?;
+    let pty = Pty::open()?;
+    match ask(&request(ADD, "host"), &[pty.number_of_descriptor()])? {
+        Some(errno) if errno == expected => Ok(()),
+        other => Err(format!("answered {other:?}").into()),
+    }
+}
+
 /// As alice.
 pub fn part(words: &[String]) -> Outcome {
     let how = words.first().ok_or("how?")?.as_str();
@@ -111,31 +136,31 @@ pub fn part(words: &[String]) -> Outcome {
     }
     let file = OpenOptions::new().read(true).write(true).open(fuse::FILE)?;
     let files: Vec<RawFd> = vec![file.as_raw_fd(); 50];
-    let ask = |peer: &Peer| peer.send(&request(ADD, "host"), &files);
+    let ask_with_files = |peer: &Peer| peer.send(&request(ADD, "host"), &files);
     match how {
         "refused" => {
             let peer = Peer::greeted()?.ok_or("not greeted")?;
-            ask(&peer)?;
+            ask_with_files(&peer)?;
             peer.answer()?;
             for _ in 0..300 {
                 // It may be hung up on first, or find a full backlog.
-                let _ = Peer::connect().and_then(|peer| ask(&peer));
+                let _ = Peer::connect().and_then(|peer| ask_with_files(&peer));
             }
         }
         "behind" => {
             let peer = Peer::greeted()?.ok_or("not greeted")?;
             peer.send(&request(ADD, "host"), &[master])?;
-            while ask(&peer).is_ok() {}
+            while ask_with_files(&peer).is_ok() {}
             for _ in 0..100 {
                 let peer = Peer::connect()?;
-                while ask(&peer).is_ok() {}
+                while ask_with_files(&peer).is_ok() {}
             }
         }
         _ => {
             let peers: Vec<Peer> =
                 (0..100).filter_map(|_| Peer::greeted().transpose()).collect::<Result<_, _>>()?;
             for peer in &peers {
-                ask(peer)?;
+                ask_with_files(peer)?;
             }
         }
     }

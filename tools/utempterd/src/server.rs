@@ -277,10 +277,16 @@ impl Server {
             Looked::Waits(None) => {}
             Looked::Waits(Some(whose)) => {
                 let (found, load) = (self.found.0.clone(), Arc::clone(&self.load));
-                names::look_up(whose, move |name| {
+                let uid = whose.uid;
+                let begun = names::look_up(whose, move |name| {
                     let _ = found.send(name);
                     let _ = load.wake.write(1);
                 });
+                if !begun {
+                    for (_, checked) in self.names.give_up(uid) {
+                        checked.client.answer(Err(Errno::EAGAIN));
+                    }
+                }
             }
         }
     }
