@@ -220,6 +220,9 @@ pub(crate) fn has_own_ids() -> bool {
     unsafe { libc::getuid() == libc::geteuid() && libc::getgid() == libc::getegid() }
 }
 
+/// Microseconds that a message is waited for awake.
+const AWAKE: i64 = 50;
+
 /// A connection to the broker, closed at the end. Nothing here waits longer than it is told,
 /// takes a signal or is a cancellation point.
 pub(crate) struct Connection(c_int);
@@ -260,7 +263,9 @@ impl Connection {
     /// The next message, if it is this long and comes within `patience` milliseconds.
     pub(crate) fn receive<const LENGTH: usize>(&self, patience: i64) -> Option<[u8; LENGTH]> {
         let mut message = [0; LENGTH];
-        let end = monotonic_ms() + patience;
+        let begin = monotonic_us();
+        let end = begin / 1000 + patience;
+        let mut ended = false;
         loop {
             // MSG_TRUNC: the length that was sent.
             let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
@@ -277,7 +282,12 @@ impl Connection {
                 )
             });
             match received {
+                // The kernel looks for a message first and for the end then, and both may come
+                // in between: at the end it is asked once more.
+                Ok(0) if !ended => ended = true,
                 Ok(length) => return (length as usize == LENGTH).then_some(message),
+                // Waking a thread that sleeps takes as long as the broker does.
+                Err(Errno(libc::EAGAIN)) if monotonic_us() - begin < AWAKE => give_way(),
                 Err(Errno(libc::EAGAIN)) => self.wait(end)?,
                 Err(Errno(libc::EINTR)) => {}
                 Err(_) => return None,
@@ -562,8 +572,18 @@ fn timespec(milliseconds: i64) -> [c_long; 2] {
     [(milliseconds / 1000) as c_long, (milliseconds % 1000 * 1_000_000) as c_long]
 }
 
+/// Lets others run.
+fn give_way() {
+    // SAFETY: changes nothing of this process.
+    unsafe { libc::syscall(libc::SYS_sched_yield) };
+}
+
 /// Milliseconds of a clock that is never set back.
 pub(crate) fn monotonic_ms() -> i64 {
+    monotonic_us() / 1000
+}
+
+fn monotonic_us() -> i64 {
     let mut now = MaybeUninit::<libc::timespec>::zeroed();
     // SAFETY: `now` is writable, and zero is a valid timespec.
     let now = unsafe {
@@ -572,7 +592,7 @@ pub(crate) fn monotonic_ms() -> i64 {
     };
     #[allow(clippy::useless_conversion)] // Narrower on 32-bit machines.
     let (sec, nsec) = (i64::from(now.tv_sec), i64::from(now.tv_nsec));
-    sec * 1000 + nsec / 1_000_000
+    sec * 1_000_000 + nsec / 1000
 }
 
 pub(crate) fn kill(pid: c_int) {
