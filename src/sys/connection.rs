@@ -6,8 +6,11 @@ use core::ptr::{null, null_mut};
 
 use super::check;
 use super::signals::SIGNALS;
-use super::time::{monotonic_ms, timespec};
+use super::time::{give_way, monotonic_ms, monotonic_us, timespec};
 use crate::errno::Errno;
+
+/// Microseconds that a message is waited for awake.
+const AWAKE: i64 = 50;
 
 /// A connection to the broker, closed at the end. Nothing here waits longer than it is told,
 /// takes a signal or is a cancellation point.
@@ -49,7 +52,9 @@ impl Connection {
     /// The next message, if it is this long and comes within `patience` milliseconds.
     pub(crate) fn receive<const LENGTH: usize>(&self, patience: i64) -> Option<[u8; LENGTH]> {
         let mut message = [0; LENGTH];
-        let end = monotonic_ms() + patience;
+        let begin = monotonic_us();
+        let end = begin / 1000 + patience;
+        let mut ended = false;
         loop {
             // MSG_TRUNC: the length that was sent.
             let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
@@ -66,7 +71,12 @@ impl Connection {
                 )
             });
             match received {
+                // The kernel looks for a message first and for the end then, and both may come
+                // in between: at the end it is asked once more.
+                Ok(0) if !ended => ended = true,
                 Ok(length) => return (length as usize == LENGTH).then_some(message),
+                // Waking a thread that sleeps takes as long as the broker does.
+                Err(Errno(libc::EAGAIN)) if monotonic_us() - begin < AWAKE => give_way(),
                 Err(Errno(libc::EAGAIN)) => self.wait(end)?,
                 Err(Errno(libc::EINTR)) => {}
                 Err(_) => return None,

@@ -3,6 +3,7 @@
 mod descriptors;
 mod fuse;
 mod ghosts;
+mod hostile;
 mod library;
 mod limits;
 mod load;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         protocol::cases(),
         descriptors::cases(),
         limits::cases(),
+        hostile::cases(),
         load::cases(),
         ghosts::cases(),
         restart::cases(),

@@ -30,6 +30,8 @@ pub const PARTS: &[Part] = &[
     ("crowd", crate::limits::crowd),
     ("ask", crate::limits::ask),
     ("session", crate::ghosts::session),
+    ("answered", crate::hostile::answered),
+    ("hostile", crate::hostile::part),
     ("many", crate::load::many_sessions),
 ];
 

@@ -72,6 +72,27 @@ pub fn cases() -> Vec<Case> {
             bounded::until("the logout", LONG, || Ok(world.live()?.is_empty()))?;
             pairs(world, 1)
         }),
+        Case::world_of(
+            "a line that was another's meanwhile, and a clock that was set back",
+            Side::Broker,
+            none,
+            |world| {
+                let terminal = start(world, "plain")?;
+                crash(world)?;
+                drop(terminal);
+                // As if recorded an hour from now: the seconds of the record in the first slot.
+                let mut state = fs::read(broker::STATE)?;
+                let seconds = &mut state[344..352];
+                let later = i64::from_ne_bytes((&*seconds).try_into()?) + 3600;
+                seconds.copy_from_slice(&later.to_ne_bytes());
+                fs::write(broker::STATE, state)?;
+                let _other = utempter_tests::pty::Pty::open()?;
+                nix::unistd::chown("/dev/pts/0", Some(ALICE.uid.into()), None)?;
+                restart(world)?;
+                bounded::until("the logout", LONG, || Ok(world.live()?.is_empty()))?;
+                pairs(world, 1)
+            },
+        ),
         Case::world_of("a session that another has ended meanwhile", Side::Broker, none, |world| {
             let terminal = start(world, "plain")?;
             crash(world)?;

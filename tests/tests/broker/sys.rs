@@ -38,3 +38,14 @@ pub fn owned(fd: i32) -> OwnedFd {
     // SAFETY: nobody else has it.
     unsafe { OwnedFd::from_raw_fd(fd) }
 }
+
+/// The most memory that a process may map, or no limit.
+pub fn limit_memory(pid: i32, bytes: Option<u64>) -> Result<()> {
+    let most = bytes.unwrap_or(libc::RLIM_INFINITY);
+    let limit = libc::rlimit { rlim_cur: most, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: the limit is readable; the old one is not asked for.
+    match unsafe { libc::prlimit(pid, libc::RLIMIT_AS, &limit, std::ptr::null_mut()) } {
+        0 => Ok(()),
+        _ => Err(Error::last_os_error()),
+    }
+}

@@ -52,7 +52,7 @@ impl Client {
 impl Drop for Client {
     fn drop(&mut self) {
         if let Some(socket) = self.socket.take() {
-            hang_up(socket, self.uid, &self.closing);
+            hang_up(socket, &self.closing);
         }
     }
 }

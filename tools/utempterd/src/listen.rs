@@ -1,10 +1,10 @@
 //! The socket: the service manager's, or one of our own.
 
 use std::env;
-use std::fs::{self, DirBuilder, File, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use nix::fcntl::{FcntlArg, FdFlag, Flock, FlockArg, OFlag, fcntl};
@@ -64,7 +64,11 @@ fn passed() -> io::Result<Option<OwnedFd>> {
 fn own(path: &Path) -> io::Result<Listener> {
     let directory = path.parent().unwrap_or(Path::new("/"));
     DirBuilder::new().recursive(true).mode(0o755).create(directory)?;
-    let lock = File::create(directory.join("lock"))?;
+    // Nobody else's to open: whoever can read a file can lock it, and would keep us away.
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    let lock = options.custom_flags(libc::O_NOFOLLOW).open(directory.join("lock"))?;
+    lock.set_permissions(Permissions::from_mode(0o600))?;
     let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock)
         .map_err(|(_, error)| io::Error::other(format!("another broker runs: {error}")))?;
     match fs::remove_file(path) {

@@ -11,6 +11,8 @@ use nix::unistd::{Uid, User};
 
 /// How long a name is good for.
 const GOOD: Duration = Duration::from_secs(30);
+/// How long it is good that the database could not say.
+const TROUBLE: Duration = Duration::from_secs(1);
 /// Names that are remembered.
 const REMEMBERED: usize = 1024;
 /// Look-ups at once.
@@ -69,8 +71,14 @@ impl<T> Names<T> {
             self.known.clear();
         }
         let waited = self.waiting.remove(&found.whose.uid).unwrap_or_default();
-        self.known.insert(found.whose, (found.name, now + GOOD));
+        let good = if is_settled(&found.name) { GOOD } else { TROUBLE };
+        self.known.insert(found.whose, (found.name, now + good));
         waited
+    }
+
+    /// Takes the requests of a user whose name cannot be looked up now.
+    pub fn give_up(&mut self, uid: u32) -> Vec<(Whose, T)> {
+        self.waiting.remove(&uid).unwrap_or_default()
     }
 
     /// Whether anybody waits.
@@ -79,14 +87,18 @@ impl<T> Names<T> {
     }
 }
 
-/// Looks a name up, and tells `done`.
-pub fn look_up(whose: Whose, done: impl FnOnce(Found) + Send + 'static) {
+/// Whether the database has said something: a name, or that there is none.
+fn is_settled(name: &Result<Vec<u8>, Errno>) -> bool {
+    matches!(name, Ok(_) | Err(Errno::ESRCH))
+}
+
+/// Looks a name up, and tells `done`; `false` where no thread is to be had for it.
+pub fn look_up(whose: Whose, done: impl FnOnce(Found) + Send + 'static) -> bool {
     let look = move || {
         let name = name_of(&whose);
         done(Found { whose, name });
     };
-    // Where no thread is to be had, the request's own deadline passes.
-    let _ = thread::Builder::new().stack_size(STACK).spawn(look);
+    thread::Builder::new().stack_size(STACK).spawn(look).is_ok()
 }
 
 /// The account that has this name and this uid, by the name the database gives it; else the
@@ -136,6 +148,29 @@ mod tests {
             _ => panic!("it is known"),
         }
         assert!(matches!(names.look(whose(1, "a"), 'a', now + GOOD), Looked::Waits(Some(_))));
+    }
+
+    #[test]
+    fn a_database_that_could_not_say_is_soon_asked_again() {
+        let (mut names, now) = (Names::new(), Instant::now());
+        for (name, is_known) in
+            [(Ok(b"one".to_vec()), true), (Err(Errno::ESRCH), true), (Err(Errno::EIO), false)]
+        {
+            assert!(matches!(names.look(whose(1, "a"), (), now), Looked::Waits(Some(_))));
+            assert_eq!(names.found(Found { whose: whose(1, "a"), name }, now).len(), 1);
+            assert!(matches!(names.look(whose(1, "a"), (), now), Looked::Known(..)));
+            let later = names.look(whose(1, "a"), (), now + Duration::from_secs(2));
+            assert_eq!(matches!(later, Looked::Known(..)), is_known);
+            names = Names::new();
+        }
+    }
+
+    #[test]
+    fn who_waited_in_vain_is_asked_for_again() {
+        let (mut names, now) = (Names::new(), Instant::now());
+        assert!(matches!(names.look(whose(1, "a"), 'a', now), Looked::Waits(Some(_))));
+        assert_eq!(names.give_up(1), [(whose(1, "a"), 'a')]);
+        assert!(matches!(names.look(whose(1, "a"), 'b', now), Looked::Waits(Some(_))));
     }
 
     #[test]

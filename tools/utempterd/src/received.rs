@@ -1,13 +1,17 @@
 //! Descriptors that clients have sent.
 //!
 //! They may be anything. Closing a file of a user's own FUSE mount waits for that user's
-//! daemon, and closing a TCP socket may linger; so whatever is no pty master is closed on a
-//! thread of its own, which may wait for ever, and its sender is served no more until it has.
+//! daemon, closing a TCP socket may linger, and the last copy of a large memfd takes its time;
+//! so whatever is no pty master is closed on a thread of its own, which may wait for ever, and
+//! its sender is served no more until it has. What is still unread when a connection ends is
+//! never taken out: there is no end of what a user can send.
 
 use std::collections::HashSet;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::time::Duration;
+use std::{io, thread};
 
 use nix::cmsg_space;
 use nix::sys::socket::{
@@ -67,45 +71,110 @@ pub fn is_ptmx(fd: impl AsFd) -> bool {
     sys::character_device(fd).is_ok_and(|device| device == Some(PTMX))
 }
 
-/// The users whose descriptors are being closed.
-#[derive(Clone, Default)]
-pub struct Closing(Arc<Mutex<HashSet<u32>>>);
+/// Users whose descriptors are being closed, at the most: beyond that nobody is served here.
+const CLOSING: usize = 64;
+/// Connections that wait to be closed with what is unread in them; each is one descriptor.
+const PURGED: usize = 1024;
+/// How long what is unread may linger.
+const LINGERS: Duration = Duration::from_millis(1);
+
+/// What is being closed, on other threads.
+#[derive(Clone)]
+pub struct Closing {
+    table: Arc<Mutex<Table>>,
+    purged: SyncSender<OwnedFd>,
+}
+
+#[derive(Default)]
+struct Table {
+    users: HashSet<u32>,
+    /// What no thread has begun to close.
+    left: Vec<(u32, Vec<OwnedFd>)>,
+}
 
 impl Closing {
-    /// Whether the user is served.
-    pub fn is_free(&self, uid: u32) -> bool {
-        !self.table().contains(&uid)
+    /// # Errors
+    ///
+    /// Where there are no more threads.
+    pub fn new() -> io::Result<Closing> {
+        sys::take_interrupts()?;
+        let (purged, sockets) = sync_channel(PURGED);
+        thread::Builder::new().name("purge".into()).stack_size(STACK).spawn(move || {
+            while let Ok(socket) = sockets.recv() {
+                purge(socket);
+            }
+        })?;
+        Ok(Closing { table: Arc::default(), purged })
     }
 
-    /// Closes what a user has sent.
+    /// Whether the user is served.
+    pub fn is_free(&self, uid: u32) -> bool {
+        let table = self.table();
+        table.users.len() < CLOSING && !table.users.contains(&uid)
+    }
+
+    /// Closes what a user has sent, who is not served meanwhile.
     pub fn close(&self, uid: u32, received: Vec<OwnedFd>) {
         let strange: Vec<OwnedFd> = received.into_iter().filter(|fd| !is_ptmx(fd)).collect();
         if strange.is_empty() {
             return;
         }
-        self.table().insert(uid);
+        let mut table = self.table();
+        table.users.insert(uid);
+        table.left.push((uid, strange));
+        drop(table);
         let all = self.clone();
         let close = move || {
-            drop(strange);
-            all.table().remove(&uid);
+            while let Some((uid, strange)) = all.next() {
+                drop(strange);
+                all.table().users.remove(&uid);
+            }
         };
-        if thread::Builder::new().stack_size(STACK).spawn(close).is_err() {
-            // They have been closed here, for better or worse, with the closure.
-            self.table().remove(&uid);
-        }
+        // Where no thread is to be had they stay, for the next that is: not to be closed here.
+        let _ = thread::Builder::new().stack_size(STACK).spawn(close);
     }
 
-    fn table(&self) -> MutexGuard<'_, HashSet<u32>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn next(&self) -> Option<(u32, Vec<OwnedFd>)> {
+        self.table().left.pop()
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Ends a connection. What the client has sent meanwhile is taken out first: the kernel
-/// would close it here, with the socket.
-pub fn hang_up(socket: OwnedFd, uid: u32, closing: &Closing) {
+/// Ends a connection.
+pub fn hang_up(socket: OwnedFd, closing: &Closing) {
     let _ = shutdown(socket.as_raw_fd(), Shutdown::Both);
-    let mut room = [0; 1];
-    while let Some(message) = receive(&socket, &mut room) {
-        closing.close(uid, message.descriptors);
+    if !has_message(&socket) {
+        return;
     }
+    match closing.purged.try_send(socket) {
+        // Then whoever sends so much is waited for.
+        Err(TrySendError::Full(socket) | TrySendError::Disconnected(socket)) => purge(socket),
+        Ok(()) => {}
+    }
+}
+
+/// Whether there is something unread. No descriptor is taken: there is room for none.
+fn has_message(socket: &OwnedFd) -> bool {
+    let mut control = cmsg_space!(UnixCredentials);
+    let mut room = [0; 1];
+    let mut parts = [IoSliceMut::new(&mut room)];
+    let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT;
+    // SO_PASSCRED: an empty message has credentials with it, and the end has none.
+    recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut control), flags)
+        .is_ok_and(|got| got.flags.contains(MsgFlags::MSG_CTRUNC) || has_any(&got))
+}
+
+fn has_any<S>(got: &nix::sys::socket::RecvMsg<'_, '_, S>) -> bool {
+    got.cmsgs().is_ok_and(|mut all| all.next().is_some())
+}
+
+/// Closes a connection with what is unread in it. The kernel then drops the descriptors without
+/// asking a FUSE daemon, and where a socket lingers a signal ends that.
+fn purge(socket: OwnedFd) {
+    let timer = sys::interrupt_every(LINGERS);
+    drop(socket);
+    drop(timer);
 }

@@ -186,8 +186,16 @@ impl Recorder {
             Operation::Del => session.logout(now),
         };
         let (uid, process) = (asked.client.uid, asked.process);
-        let mut saved =
-            Saved { login: record, uid, process, written: false, logout: None, entry: None };
+        let changed = asked.slave.changed().unwrap_or(Time { sec: 0, usec: 0 });
+        let mut saved = Saved {
+            login: record,
+            uid,
+            process,
+            changed,
+            written: false,
+            logout: None,
+            entry: None,
+        };
         let mut begun = begun.unwrap_or_else(|| Begun {
             now,
             slot: (asked.operation == Operation::Add).then(|| self.keep(&saved)),
@@ -345,12 +353,11 @@ impl Recorder {
 }
 
 /// The pty of the session, if it is still the same. The number may be another pty's by now:
-/// that has a node made later, and the terminal that was recorded does not live.
+/// that has a node made later, and the terminal that was recorded does not live. (Where the
+/// owner has changed the node's mode meanwhile, as mesg(1) does, the terminal decides.)
 fn still_there(line: Line, saved: &Saved) -> Option<Slave> {
     let slave = Slave::at(line).ok()?;
-    let changed = slave.changed().ok()?;
-    let since = (saved.login.time.sec, saved.login.time.usec);
-    let untouched = (changed.sec, changed.usec) <= since;
+    let untouched = slave.changed() == Ok(saved.changed);
     let lives = process::of_pid(saved.login.pid) == Some(saved.process);
     (slave.owner() == Ok(saved.uid) && (untouched || lives)).then_some(slave)
 }

@@ -30,6 +30,8 @@ use crate::sys;
 
 /// How long a client may take to send its request.
 const SILENCE: Duration = Duration::from_secs(2);
+/// How long a client that has been greeted is waited for awake, where no other wants anything.
+const AWAKE: Duration = Duration::from_micros(20);
 /// Connections accepted before others' requests are looked at.
 const ACCEPTED: usize = 64;
 
@@ -70,6 +72,7 @@ pub struct Server {
     /// How long there has to be nothing to do before the broker leaves.
     idle: Duration,
     busy_until: Instant,
+    awake_until: Instant,
 }
 
 impl Server {
@@ -98,7 +101,7 @@ impl Server {
             epoll,
             ptys,
             limits: Limits::default(),
-            closing: Closing::default(),
+            closing: Closing::new()?,
             clients: HashMap::new(),
             deadlines: VecDeque::new(),
             next: FIRST_CLIENT,
@@ -110,6 +113,7 @@ impl Server {
             load,
             idle,
             busy_until: Instant::now() + idle,
+            awake_until: Instant::now(),
         })
     }
 
@@ -124,10 +128,17 @@ impl Server {
             let now = Instant::now();
             self.drop_the_silent(now);
             let timeout = self.timeout(now);
+            let is_awake = now < self.awake_until;
+            let timeout = if is_awake { EpollTimeout::ZERO } else { timeout };
             let count = match self.epoll.wait(&mut events, timeout) {
                 Err(Error::EINTR) => 0,
                 count => count?,
             };
+            if count == 0 && is_awake {
+                std::thread::yield_now();
+                continue;
+            }
+            self.awake_until = now;
             if count == 0 && self.is_idle() {
                 if Instant::now() >= self.busy_until {
                     return Ok(());
@@ -137,7 +148,7 @@ impl Server {
             }
             for event in events.iter().take(count) {
                 match event.data() {
-                    LISTENER => self.accept(),
+                    LISTENER => self.accept(count == 1),
                     PTYS => self.removed(),
                     NAMES => self.named(),
                     client => self.request(client),
@@ -165,9 +176,10 @@ impl Server {
         self.listener.is_passed && nothing && self.clients.is_empty() && self.names.is_idle()
     }
 
-    fn accept(&mut self) {
+    /// `alone`: nobody else has wanted anything.
+    fn accept(&mut self, alone: bool) {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-        for _ in 0..ACCEPTED {
+        for n in 0..ACCEPTED {
             match accept4(self.listener.socket.as_raw_fd(), flags) {
                 Ok(fd) => {
                     if let Some(socket) = sys::take(vec![fd]).pop() {
@@ -176,7 +188,12 @@ impl Server {
                 }
                 Err(Error::EMFILE | Error::ENFILE) => return self.refuse_one(),
                 Err(Error::ECONNABORTED | Error::EINTR) => {}
-                Err(_) => return,
+                Err(_) => {
+                    if n == 1 && alone {
+                        self.awake_until = Instant::now() + AWAKE;
+                    }
+                    return;
+                }
             }
         }
     }
@@ -230,6 +247,10 @@ impl Server {
         let Some(client) = self.clients.remove(&token) else {
             return;
         };
+        // Of what he sends until all is closed, nothing is taken.
+        if !self.closing.is_free(client.uid) {
+            return;
+        }
         let mut room = [0; protocol::LONGEST];
         let message = client.socket().and_then(|socket| received::receive(socket, &mut room));
         let Some(message) = message else {
@@ -248,7 +269,10 @@ impl Server {
             Ok((request.operation, request.name.to_vec(), host, process, slave))
         });
         // A master that is kept keeps a dead terminal's pty open.
-        descriptors.retain(|fd| !received::is_ptmx(fd));
+        match &checked {
+            Ok(_) => descriptors.clear(),
+            Err(_) => descriptors.retain(|fd| !received::is_ptmx(fd)),
+        }
         if !descriptors.is_empty() {
             self.closing.close(client.uid, descriptors);
         }
@@ -273,10 +297,16 @@ impl Server {
             Looked::Waits(None) => {}
             Looked::Waits(Some(whose)) => {
                 let (found, load) = (self.found.0.clone(), Arc::clone(&self.load));
-                names::look_up(whose, move |name| {
+                let uid = whose.uid;
+                let begun = names::look_up(whose, move |name| {
                     let _ = found.send(name);
                     let _ = load.wake.write(1);
                 });
+                if !begun {
+                    for (_, checked) in self.names.give_up(uid) {
+                        checked.client.answer(Err(Errno::EAGAIN));
+                    }
+                }
             }
         }
     }

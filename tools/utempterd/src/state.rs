@@ -21,6 +21,9 @@ pub struct Saved {
     pub login: Record,
     pub uid: u32,
     pub process: Identity,
+    /// When the pty's node was made, or had last changed: another node's is later, whatever
+    /// the clock has been set to since, and no other clock is asked.
+    pub changed: Time,
     /// The login has reached utmp and wtmp.
     pub written: bool,
     /// When it ended; until then it is watched, from then on only wtmpdb is waited for.
@@ -96,6 +99,8 @@ fn encode(saved: &Saved) -> [u8; SIZE] {
     all.extend_from_slice(&saved.entry.unwrap_or(0).to_ne_bytes());
     all.extend_from_slice(&saved.uid.to_ne_bytes());
     all.push(saved.written.into());
+    all.extend_from_slice(&saved.changed.sec.to_ne_bytes());
+    all.extend_from_slice(&saved.changed.usec.to_ne_bytes());
     bytes[..all.len()].copy_from_slice(&all);
     bytes
 }
@@ -112,6 +117,10 @@ fn decode(bytes: &[u8; SIZE]) -> Option<Saved> {
         entry: number(2).ok().filter(|id| *id != 0),
         uid: bytes[at + 24..][..4].try_into().map(u32::from_ne_bytes).ok()?,
         written: bytes[at + 28] != 0,
+        changed: Time {
+            sec: bytes[at + 29..][..8].try_into().map(i64::from_ne_bytes).ok()?,
+            usec: bytes[at + 37..][..4].try_into().map(i32::from_ne_bytes).ok()?,
+        },
     })
 }
 
@@ -136,6 +145,7 @@ mod tests {
             login: session.login(Time { sec: 1_700_000_000, usec: 5 }),
             uid: 4_000_000_000,
             process: Identity(u64::MAX),
+            changed: Time { sec: -1, usec: 7 },
             written: true,
             logout: None,
             entry: Some(i64::MAX),

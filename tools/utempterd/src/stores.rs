@@ -48,7 +48,7 @@ impl Stores {
     /// Writes a record, if that can be done without waiting for anybody.
     pub fn write_at_once(&mut self, record: &Record) -> Written {
         let waits = Written::Waits { in_wtmp: false };
-        if self.utmp_held || self.wtmp_held || Path::new(UTMPD_PATH).exists() {
+        if self.utmp_held || self.wtmp_held || self.may_have_utmps() {
             return waits;
         }
         let patience = &mut Patience::at_once();
@@ -112,6 +112,21 @@ impl Stores {
             _ => None,
         };
         last.is_some_and(|last| last.ut_type == DEAD_PROCESS && is_later(&last, login))
+    }
+
+    /// As far as can be said without asking it.
+    fn may_have_utmps(&mut self) -> bool {
+        let now = Instant::now();
+        match self.utmps {
+            Some((false, until)) if until > now => false,
+            _ => {
+                let there = Path::new(UTMPD_PATH).exists();
+                if !there {
+                    self.utmps = Some((false, now + GOOD));
+                }
+                there
+            }
+        }
     }
 
     fn has_utmps(&mut self) -> bool {

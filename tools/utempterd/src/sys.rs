@@ -3,6 +3,7 @@
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 /// Descriptors that have just been received, and are nobody's yet.
 pub fn take(received: Vec<RawFd>) -> Vec<OwnedFd> {
@@ -58,5 +59,56 @@ pub fn process(pid: i32) -> io::Result<OwnedFd> {
             fd if fd < 0 => Err(io::Error::last_os_error()),
             fd => Ok(OwnedFd::from_raw_fd(fd as RawFd)),
         }
+    }
+}
+
+/// Has no other meaning in a process without sockets that tell of urgent data.
+const INTERRUPT: libc::c_int = libc::SIGURG;
+
+/// Has the signal of `interrupt_every` do nothing but end what waits for something.
+pub fn take_interrupts() -> io::Result<()> {
+    extern "C" fn nothing(_: libc::c_int) {}
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    let handler: extern "C" fn(libc::c_int) = nothing;
+    // SAFETY: zero is a valid action, and the handler does nothing.
+    match unsafe {
+        (*action.as_mut_ptr()).sa_sigaction = handler as usize;
+        libc::sigaction(INTERRUPT, action.as_ptr(), std::ptr::null_mut())
+    } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// A timer, gone at the end.
+pub struct Interrupts(libc::timer_t);
+
+impl Drop for Interrupts {
+    fn drop(&mut self) {
+        // SAFETY: the timer is ours and is not used again.
+        unsafe { libc::timer_delete(self.0) };
+    }
+}
+
+/// Sends the calling thread a signal at intervals of less than a second; `None` where there are
+/// no more timers.
+pub fn interrupt_every(interval: Duration) -> Option<Interrupts> {
+    let mut event = MaybeUninit::<libc::sigevent>::zeroed();
+    let mut timer = MaybeUninit::<libc::timer_t>::zeroed();
+    let mut times = MaybeUninit::<libc::itimerspec>::zeroed();
+    // SAFETY: zero is a valid value of each; the timer is made before it is read.
+    unsafe {
+        (*event.as_mut_ptr()).sigev_notify = libc::SIGEV_THREAD_ID;
+        (*event.as_mut_ptr()).sigev_signo = INTERRUPT;
+        (*event.as_mut_ptr()).sigev_notify_thread_id = libc::syscall(libc::SYS_gettid) as _;
+        let clock = libc::CLOCK_MONOTONIC;
+        if libc::timer_create(clock, event.as_mut_ptr(), timer.as_mut_ptr()) != 0 {
+            return None;
+        }
+        let timer = Interrupts(timer.assume_init());
+        (*times.as_mut_ptr()).it_value.tv_nsec = interval.subsec_nanos() as _;
+        (*times.as_mut_ptr()).it_interval.tv_nsec = interval.subsec_nanos() as _;
+        libc::timer_settime(timer.0, 0, times.as_ptr(), std::ptr::null_mut());
+        Some(timer)
     }
 }
