@@ -28,7 +28,6 @@ impl Wtmp<'_> {
         for _ in 0..2 {
             let offset = frame::append(self.0, &lock, bytes)?;
             if frame::is_at(self.0, offset, bytes)? {
-                frame::cut_torn_tail(self.0, &lock);
                 return Ok(());
             }
         }
