@@ -1,5 +1,7 @@
 //! utmp: one record for each line.
 
+use core::mem::MaybeUninit;
+
 use crate::errno::Errno;
 use crate::record::{DEAD_PROCESS, LOGIN_PROCESS, Record, USER_PROCESS, is_process};
 
@@ -47,8 +49,9 @@ impl Index for NoIndex {
     fn wrote(&mut self, _: &Utmp<'_>, _: &Record, _: u64, _: bool) {}
 }
 
-/// Records read at once: a little under 64 KiB.
-const BATCH: usize = 65536 / SIZE;
+/// Records read at once: 24 KiB, measured to be about as fast as more, and no load for a small
+/// stack (RLIMIT_STACK is the caller's).
+const BATCH: usize = 24576 / SIZE;
 
 /// The slot of a line.
 struct Slot {
@@ -249,7 +252,7 @@ impl Utmp<'_> {
         wanted: impl Fn(&Bytes) -> bool,
         mut show: impl FnMut(u64, &Bytes),
     ) -> Result<(), Errno> {
-        let mut buffer = [[0u8; SIZE]; BATCH];
+        let mut buffer = [MaybeUninit::uninit(); SIZE * BATCH];
         let sparse = self.0.fd.stat()?.is_sparse();
         let mut offset = 0u64;
         loop {
@@ -259,15 +262,14 @@ impl Utmp<'_> {
                     None => return Ok(()),
                 }
             }
-            let read = self.0.fd.read_at(buffer.as_flattened_mut(), offset)?;
-            let whole = read / SIZE;
-            for bytes in buffer.iter().take(whole) {
+            let read = self.0.fd.read_into(&mut buffer, offset)?;
+            for bytes in read.chunks_exact(SIZE).filter_map(<[u8]>::first_chunk::<SIZE>) {
                 if wanted(bytes) {
                     show(offset, bytes);
                 }
                 offset += SIZE as u64;
             }
-            if whole == 0 {
+            if read.len() < SIZE * BATCH {
                 return Ok(());
             }
         }
