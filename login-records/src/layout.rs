@@ -296,8 +296,8 @@ impl Layout {
 // Neither of these can panic, whatever the place: the helper has no way to report one.
 
 fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
-    for (to, from) in bytes.iter_mut().skip(at).zip(value) {
-        *to = *from;
+    if let Some(field) = bytes.get_mut(at..).and_then(|rest| rest.get_mut(..value.len())) {
+        field.copy_from_slice(value);
     }
 }
 

@@ -118,8 +118,9 @@ impl Session<'_> {
 /// A text field of a record: what does not fit is cut, what is left is NUL (utmp(5)).
 pub fn padded<const N: usize>(text: &[u8]) -> [u8; N] {
     let mut field = [0; N];
-    for (to, from) in field.iter_mut().zip(text) {
-        *to = *from;
+    let length = text.len().min(N);
+    if let (Some(to), Some(from)) = (field.get_mut(..length), text.get(..length)) {
+        to.copy_from_slice(from);
     }
     field
 }

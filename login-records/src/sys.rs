@@ -256,13 +256,27 @@ impl Fd {
     }
 
     pub(crate) fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, Errno> {
+        // SAFETY: bytes that are initialised may also be taken for such as need not be, and
+        // nothing else is written there.
+        let buffer = unsafe { &mut *(&raw mut *buffer as *mut [MaybeUninit<u8>]) };
+        self.read_into(buffer, offset).map(<[u8]>::len)
+    }
+
+    /// Reads into memory that need not hold anything yet, and shows what has been read.
+    pub(crate) fn read_into<'a>(
+        &self,
+        buffer: &'a mut [MaybeUninit<u8>],
+        offset: u64,
+    ) -> Result<&'a [u8], Errno> {
         loop {
             // SAFETY: the buffer is writable for its length.
             let read = check_size(unsafe {
                 libc::pread64(self.0, buffer.as_mut_ptr().cast(), buffer.len(), offset as _)
             });
             if read != Err(Errno::EINTR) {
-                return read;
+                let read = buffer.get(..read?).unwrap_or_default();
+                // SAFETY: the kernel has written these.
+                return Ok(unsafe { &*(&raw const *read as *const [u8]) });
             }
         }
     }

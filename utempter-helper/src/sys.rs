@@ -2,6 +2,7 @@
 
 use core::ffi::{CStr, c_char, c_int};
 use core::mem::{MaybeUninit, size_of};
+use core::ops::RangeInclusive;
 use core::ptr::null_mut;
 
 use login_records::Errno;
@@ -66,21 +67,21 @@ pub(crate) fn environment() -> impl Iterator<Item = &'static CStr> {
 
 /// Every signal to its default.
 pub(crate) fn default_signals() {
-    for signal in 1..=libc::SIGRTMAX() {
-        set_handler(signal, libc::SIG_DFL);
-    }
+    set_handler(1..=libc::SIGRTMAX(), libc::SIG_DFL);
 }
 
 pub(crate) fn ignore_file_size_signal() {
-    set_handler(libc::SIGXFSZ, libc::SIG_IGN);
+    set_handler(libc::SIGXFSZ..=libc::SIGXFSZ, libc::SIG_IGN);
 }
 
-fn set_handler(signal: c_int, handler: libc::sighandler_t) {
+fn set_handler(signals: RangeInclusive<c_int>, handler: libc::sighandler_t) {
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: zero is a valid sigaction; signals that cannot be set are refused.
     unsafe {
         (*action.as_mut_ptr()).sa_sigaction = handler;
-        libc::sigaction(signal, action.as_ptr(), null_mut());
+        for signal in signals {
+            libc::sigaction(signal, action.as_ptr(), null_mut());
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! Whole records at whole offsets.
 //!
-//! What is done here holds with the lock and without it. An append is one write on an
-//! appending descriptor, so it cannot land on another writer's record. A size that is no
-//! multiple of the record may be another writer at work (the size grows page by page); only
-//! when it stays so is the tail torn, and then the next record goes over it, never behind it.
-//! The file is cut only with the lock: to take back our own bytes, and to end a torn tail
-//! that no record has gone over.
+//! What is done here holds with the lock and without it, and for a writer that is stopped
+//! between any two of its system calls and goes on when others have written. Every append is
+//! one write on an appending descriptor, so it cannot land on another writer's record. A size
+//! that is no multiple of the record may be another writer at work (the size grows page by
+//! page); only when it stays so is the tail torn. Then only what it lacks of a record is
+//! appended, zeros. Whose append reaches the last byte of a slot, and nobody else, owns the slot and
+//! writes its record over the whole of it: a torn tail has one owner, whoever looked at it.
+//! The file is cut only with the lock, and only to take back our own bytes from a full disk.
 //!
 //! What remains without the lock: glibc computes the end of the file and then writes there
 //! (login/utmp_file.c), so a record that we append between the two is lost, in the instant
@@ -35,25 +37,37 @@ const MOVING: i64 = 200_000;
 /// records, and has lowered it on purpose.
 const ROOM: u64 = 1 << 20;
 
+const EMPTY: Bytes = [0; SIZE];
+/// How often a record is appended whose slot others keep changing.
+const TRIES: u32 = 8;
+
 /// Appends a record and says at which offset it lies.
 pub(super) fn append(file: &RecordFile, lock: &Lock<'_>, bytes: &Bytes) -> Result<u64, Errno> {
     let (size, _) = settled_size(file)?;
     check_room(size)?;
-    if size % STEP != 0 {
-        return over_torn_tail(file, size - size % STEP, bytes);
+    let mut torn = size % STEP;
+    for _ in 0..TRIES {
+        // Nothing of ours behind what may be another's: we may be killed before it is ours.
+        let lacks = if torn == 0 { bytes } else { EMPTY.get(torn as usize..).unwrap_or(&EMPTY) };
+        let (written, end) = file.fd.append(lacks)?;
+        let start = end.saturating_sub(written as u64);
+        if written < lacks.len() {
+            take_back(file, lock, start, end);
+            return Err(Errno::ENOSPC);
+        }
+        torn = end % STEP;
+        let whole = end - torn;
+        if start + STEP == whole && written == SIZE {
+            return Ok(start);
+        }
+        if start < whole {
+            // The slot's last byte is ours. What stands behind it, where others have
+            // appended or mended since the look at the size, is a torn tail once more.
+            return over_torn_tail(file, whole - STEP, bytes);
+        }
+        // Somebody has mended the tail since: what we have appended is the torn one now.
     }
-    let (written, end) = file.fd.append(bytes)?;
-    let start = end.saturating_sub(written as u64);
-    if written < SIZE {
-        take_back(file, lock, start, end);
-        return Err(Errno::ENOSPC);
-    }
-    if start % STEP != 0 {
-        // Somebody's write was cut short in between. Our bytes stand shifted behind its
-        // tail: the same record over both, in frame, leaves a tail that the next one covers.
-        return over_torn_tail(file, start - start % STEP, bytes);
-    }
-    Ok(start)
+    Err(Errno::EIO)
 }
 
 /// Replaces the record at `offset`, which is `old`.
@@ -96,16 +110,16 @@ fn take_back(file: &RecordFile, lock: &Lock<'_>, start: u64, end: u64) {
     }
 }
 
-/// Cuts off what a writer killed in the midst of a record has left behind the last whole one.
-/// A record written into its slot has not gone over it.
-pub(super) fn cut_torn_tail(file: &RecordFile, lock: &Lock<'_>) {
+/// Makes an empty record (utmp(5), EMPTY) of what a writer killed in the midst of one has
+/// left behind the last whole one, where no record has gone over it. It is not cut off: who
+/// is stopped before that would cut off what others have made of it.
+pub(super) fn end_torn_tail(file: &RecordFile, lock: &Lock<'_>) {
     if !lock.is_held() {
         return;
     }
     if let Ok((size, true)) = settled_size(file) {
-        // Looked at once more: a writer without the lock may have gone over it just now.
-        if size % STEP != 0 && file.fd.stat().is_ok_and(|stat| stat.size == size) {
-            let _ = file.fd.truncate(size - size % STEP);
+        if size % STEP != 0 {
+            let _ = append(file, lock, &EMPTY);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! utmp: one record for each line.
 
+use core::mem::MaybeUninit;
+
 use crate::errno::Errno;
 use crate::record::{DEAD_PROCESS, LOGIN_PROCESS, Record, USER_PROCESS, is_process};
 
@@ -47,8 +49,9 @@ impl Index for NoIndex {
     fn wrote(&mut self, _: &Utmp<'_>, _: &Record, _: u64, _: bool) {}
 }
 
-/// Records read at once: a little under 64 KiB.
-const BATCH: usize = 65536 / SIZE;
+/// Records read at once: 24 KiB, measured to be about as fast as more, and no load for a small
+/// stack (RLIMIT_STACK is the caller's).
+const BATCH: usize = 24576 / SIZE;
 
 /// The slot of a line.
 struct Slot {
@@ -135,7 +138,9 @@ impl Utmp<'_> {
                 None => frame::append(self.0, &lock, bytes)?,
             };
             if frame::is_at(self.0, offset, bytes)? {
-                frame::cut_torn_tail(self.0, &lock);
+                if found.slot.is_some() {
+                    frame::end_torn_tail(self.0, &lock);
+                }
                 index.wrote(self, record, offset, lock.is_held());
                 return match found.live {
                     0 => Ok(()),
@@ -247,7 +252,7 @@ impl Utmp<'_> {
         wanted: impl Fn(&Bytes) -> bool,
         mut show: impl FnMut(u64, &Bytes),
     ) -> Result<(), Errno> {
-        let mut buffer = [[0u8; SIZE]; BATCH];
+        let mut buffer = [MaybeUninit::uninit(); SIZE * BATCH];
         let sparse = self.0.fd.stat()?.is_sparse();
         let mut offset = 0u64;
         loop {
@@ -257,15 +262,14 @@ impl Utmp<'_> {
                     None => return Ok(()),
                 }
             }
-            let read = self.0.fd.read_at(buffer.as_flattened_mut(), offset)?;
-            let whole = read / SIZE;
-            for bytes in buffer.iter().take(whole) {
+            let read = self.0.fd.read_into(&mut buffer, offset)?;
+            for bytes in read.chunks_exact(SIZE).filter_map(<[u8]>::first_chunk::<SIZE>) {
                 if wanted(bytes) {
                     show(offset, bytes);
                 }
                 offset += SIZE as u64;
             }
-            if whole == 0 {
+            if read.len() < SIZE * BATCH {
                 return Ok(());
             }
         }
@@ -424,16 +428,17 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_tail_goes_when_a_slot_is_written() {
+    fn a_torn_tail_becomes_an_empty_record_when_a_slot_is_written() {
         let mut bytes = bytes_of(&login(1, 1));
         bytes.extend_from_slice(&[0xff; 100]);
         let test = TestFile::with(&bytes);
         put(&test, &logout(1, 1));
-        assert_eq!(test.records(), [logout(1, 1)]);
+        assert_eq!(test.records()[0], logout(1, 1));
+        assert_eq!(test.bytes()[SIZE..], [0; SIZE]);
     }
 
     #[test]
-    fn nothing_is_cut_without_the_lock() {
+    fn a_torn_tail_stays_without_the_lock() {
         let mut bytes = bytes_of(&login(1, 1));
         bytes.extend_from_slice(&[0xff; 100]);
         let test = TestFile::with(&bytes);
@@ -448,8 +453,9 @@ mod tests {
     #[test]
     fn a_hole_of_gigabytes_is_passed_over() {
         let test = TestFile::of(&[login(1, 1)]);
-        let size = 4 << 30;
-        let whole = size / SIZE as u64 * SIZE as u64;
+        let size: u64 = 4 << 30;
+        // Its end is a torn tail, which becomes an empty record.
+        let whole = size.div_ceil(SIZE as u64) * SIZE as u64;
         test.file.fd.truncate(size).unwrap();
         put(&test, &login(1, 2));
         put(&test, &login(2, 1));

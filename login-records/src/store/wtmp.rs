@@ -1,5 +1,7 @@
 //! wtmp: every login and logout, one record after the other.
 
+use core::mem::MaybeUninit;
+
 use crate::errno::Errno;
 use crate::record::Record;
 
@@ -28,7 +30,6 @@ impl Wtmp<'_> {
         for _ in 0..2 {
             let offset = frame::append(self.0, &lock, bytes)?;
             if frame::is_at(self.0, offset, bytes)? {
-                frame::cut_torn_tail(self.0, &lock);
                 return Ok(());
             }
         }
@@ -54,18 +55,25 @@ impl Wtmp<'_> {
     ///
     /// As read(2).
     pub fn last_of_line(&self, line: &[u8; 32]) -> Result<Option<Record>, Errno> {
-        let mut buffer = [[0u8; SIZE]; LAST];
-        let whole = self.0.fd.stat()?.size / SIZE as u64;
-        let begin = whole.saturating_sub(LAST as u64) * SIZE as u64;
-        let read = self.0.fd.read_at(buffer.as_flattened_mut(), begin)?;
-        let mut records = buffer.iter().take(read / SIZE).rev();
-        let last = records.find(|bytes| LAYOUT.line_of(*bytes) == line);
-        Ok(last.and_then(|bytes| LAYOUT.decode(bytes)))
+        let mut buffer = [MaybeUninit::uninit(); SIZE * BATCH];
+        let mut end = self.0.fd.stat()?.size / SIZE as u64;
+        for _ in 0..LAST / BATCH {
+            let begin = end.saturating_sub(BATCH as u64);
+            let read = self.0.fd.read_into(&mut buffer, begin * SIZE as u64)?;
+            let mut records = read.chunks_exact(SIZE).take((end - begin) as usize).rev();
+            if let Some(last) = records.find(|bytes| LAYOUT.line_of(bytes) == line) {
+                return Ok(LAYOUT.decode(last));
+            }
+            end = begin;
+        }
+        Ok(None)
     }
 }
 
 /// Records among which a line's last one is looked for.
 const LAST: usize = 256;
+/// Records read at once.
+const BATCH: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -96,6 +104,21 @@ mod tests {
             once(other);
             assert_eq!(test.records().last(), Some(&other));
         }
+    }
+
+    #[test]
+    fn the_last_of_a_line_is_found_among_the_last_few_hundred() {
+        let mut records = std::vec![login(1, 1), login(2, 2), login(2, 3)];
+        for others in [0, 1, 61, 62, 63, 64, 200, 253] {
+            records.truncate(3);
+            records.extend((0..others).map(|n| login(100 + n, 4)));
+            let test = TestFile::of(&records);
+            let last = |number| Wtmp(&test.file).last_of_line(&login(number, 1).line).unwrap();
+            assert_eq!(last(2), Some(login(2, 3)), "{others}");
+            assert_eq!(last(3), None);
+        }
+        let test = TestFile::of(&[&records[2..3], &[login(1, 1); LAST]].concat());
+        assert_eq!(Wtmp(&test.file).last_of_line(&login(2, 3).line).unwrap(), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod adder;
 mod beside;
+mod late;
 mod mechanisms;
 mod readers;
 mod restless;
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
         ("tearer", restless::tearer),
         ("stopper", stopped::stopper),
         ("caller", mechanisms::caller),
+        ("other", late::other),
     ];
     if let Some(code) = part::continue_as(&parts) {
         return code;
@@ -31,5 +33,6 @@ fn main() -> ExitCode {
         restless::comparisons(),
         mechanisms::comparisons(),
     ];
-    side_by_side::run(comparisons.into_iter().flatten().collect(), mechanisms::cases())
+    let others = mechanisms::cases().into_iter().chain(late::cases());
+    side_by_side::run(comparisons.into_iter().flatten().collect(), others.collect())
 }

@@ -27,6 +27,7 @@ pub fn rows() -> Vec<Row> {
         row("RLIMIT_MEMLOCK 0", Recorded, Recorded, RLIMIT_MEMLOCK, 0),
         row("RLIMIT_SIGPENDING 0", Recorded, Recorded, RLIMIT_SIGPENDING, 0),
         row("RLIMIT_LOCKS 0", Recorded, Recorded, RLIMIT_LOCKS, 0),
+        Row::new("RLIMIT_STACK 64 KiB", Recorded, None, |_| limited(RLIMIT_STACK, 64 << 10)),
         row("RLIMIT_CORE unlimited", Recorded, Recorded, RLIMIT_CORE, libc::RLIM_INFINITY),
     ]
 }
