@@ -148,12 +148,7 @@ fn daemons(answers: &'static [u8]) -> Result<Receiver<Call>, Failure> {
     Ok(seen)
 }
 
-fn serve(
-    daemon: &'static str,
-    mut stream: UnixStream,
-    answer: u8,
-    tell: &Sender<Call>,
-) {
+fn serve(daemon: &'static str, mut stream: UnixStream, answer: u8, tell: &Sender<Call>) {
     let peer = getsockopt(&stream, sockopt::PeerCredentials).expect("who asks");
     let mut bytes = vec![0; 1 + SIZE];
     // One that only looks whether the daemon is there asks nothing.

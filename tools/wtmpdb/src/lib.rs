@@ -204,7 +204,8 @@ mod tests {
         let error = answer.unwrap_err();
         assert!(error.may_pass());
         assert_eq!(error.to_string(), "org.openSUSE.wtmpdb.InternalError: x");
-        let (answer, _) = answered("denied", b"{\"error\":\"org.varlink.service.PermissionDenied\"}\0");
+        let (answer, _) =
+            answered("denied", b"{\"error\":\"org.varlink.service.PermissionDenied\"}\0");
         assert!(!answer.unwrap_err().may_pass());
         for (name, bytes) in [("cut", &b"{\"parameters\""[..]), ("words", b"no JSON\0")] {
             assert!(matches!(answered(name, bytes).0, Err(Failure::Io(_))), "{name}");
