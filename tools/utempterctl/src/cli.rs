@@ -51,8 +51,8 @@ pub enum Color {
 pub enum Command {
     /// Who is on, from every store there is.
     ///
-    /// STATE is "on", "stale" where the process is gone, and "ghost" where its pty is gone too. \
-    /// Read are utmp, utmps' daemon and wtmpdb, as far as they are here; what several have is \
+    /// STATE is "on", "stale" where the process is gone, and "ghost" where its pty is gone too.
+    /// Read are utmp, utmps' daemon and wtmpdb, as far as they are here; what several have is
     /// shown once, with all their names.
     #[command(
         after_long_help = "JSON: {\"format\", \"boot\", \"sources\", \"sessions\": [{\"user\", \"line\", \
@@ -62,11 +62,11 @@ pub enum Command {
     List(List),
     /// Sessions, newest first: who was on when, and for how long.
     ///
-    /// Read are wtmp and wtmpdb, as far as they are here: wtmpdb by its file or, where that \
+    /// Read are wtmp and wtmpdb, as far as they are here: wtmpdb by its file or, where that
     /// cannot be read, by its daemon. What both have is shown once.
     ///
-    /// Sessions are paired as util-linux's last pairs them. A boot that ends with a crash is \
-    /// shown up to the next boot, durations are without changes of the clock, and --since and \
+    /// Sessions are paired as util-linux's last pairs them. A boot that ends with a crash is
+    /// shown up to the next boot, durations are without changes of the clock, and --since and
     /// --until are about logins: a logout that lies outside is used still.
     #[command(
         after_long_help = "JSON: {\"format\", \"sources\", \"sessions\": [{\"kind\": \"login\", \"boot\", \
@@ -79,7 +79,7 @@ pub enum Command {
     History(History),
     /// The raw records of files of any layout.
     ///
-    /// Files may be packed by gzip, xz or zstd. Bytes that are no records, as writes that were \
+    /// Files may be packed by gzip, xz or zstd. Bytes that are no records, as writes that were
     /// cut short leave them, are reported with their offset.
     #[command(
         after_long_help = "JSON: {\"format\", \"files\": [{\"path\", \"size\", \"packing\", \
@@ -95,15 +95,15 @@ pub enum Command {
     Lastlog(Lastlog),
     /// Closes the records of sessions whose process and pty are gone.
     ///
-    /// Writes the end of each to utmp and wtmp, as its terminal would have done. Needs to be \
+    /// Writes the end of each to utmp and wtmp, as its terminal would have done. Needs to be
     /// root, or in group utmp where that may write the files.
     #[command(after_long_help = "JSON: {\"format\", \"reaped\": [{\"user\", \"line\", \"host\", \
         \"pid\", \"login\", \"closed\", \"error\"}]}")]
     Reap(Reap),
     /// What is wrong here, and the command that mends it.
     ///
-    /// Opens a pty of its own, has the helper record it, and looks for the records; this \
-    /// leaves a session of some milliseconds in the history. As root, the helper runs as \
+    /// Opens a pty of its own, has the helper record it, and looks for the records; this
+    /// leaves a session of some milliseconds in the history. As root, the helper runs as
     /// the user who called sudo, or as nobody: root's terminals would prove little.
     #[command(after_long_help = "JSON: {\"format\", \"recorded\": whether a terminal would be \
         recorded, \"findings\": [{\"check\", \"level\": \"ok\", \"note\", \"warning\" or \
