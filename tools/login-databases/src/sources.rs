@@ -49,15 +49,17 @@ impl Source {
 
     /// Where wtmpdb is read here: by its file, or, where that cannot be read, by its daemon.
     pub fn wtmpdb() -> Vec<PathBuf> {
-        let mut files = Source::Wtmpdb.paths();
+        let files = Source::Wtmpdb.paths();
         #[cfg(feature = "wtmpdb")]
-        if !files.iter().any(|path| crate::wtmpdb::is_readable(path)) {
-            let daemons = Source::WtmpdbDaemon.paths();
-            if daemons.iter().any(|path| crate::wtmpdb::is_readable(path)) {
-                files = daemons;
+        if !files.iter().any(|path| crate::wtmpdb::answers(path).is_ok()) {
+            let daemon = Source::WtmpdbDaemon.paths();
+            match daemon.first().map(|path| crate::wtmpdb::answers(path)) {
+                Some(Ok(())) => return daemon,
+                // What is wrong with it is to be told, but for a socket that was left behind.
+                Some(Err(error)) if files.is_empty() && !error.is_refused() => return daemon,
+                _ => {}
             }
         }
-        files.sort();
         files
     }
 }

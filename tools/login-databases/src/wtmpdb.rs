@@ -20,6 +20,9 @@ use crate::sources::is_socket;
 /// Rows read at once. In between no lock is held: writers would wait for a pager.
 const PAGE: usize = 500;
 
+/// For a daemon to say that it is there; it may have to be started first.
+const SHORTLY: Duration = Duration::from_secs(2);
+
 pub(crate) fn open(path: &Path) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(failed(path))?;
@@ -81,7 +84,6 @@ impl Table {
 
     /// All that the daemon has.
     fn ask(path: &Path) -> Result<Table, Error> {
-        let refused = || std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
         let daemon = Daemon::connect(path).map_err(Error::io(path))?;
         let mut daemon = daemon.ok_or_else(refused).map_err(Error::io(path))?;
         let entries = daemon.entries();
@@ -250,18 +252,30 @@ pub fn newest(path: &Path, count: usize) -> Result<Vec<Session>, Error> {
     Ok(sessions)
 }
 
-/// Whether a file can be read, or whether somebody listens at a socket.
-pub(crate) fn is_readable(path: &Path) -> bool {
-    match is_socket(path) {
-        true => matches!(Daemon::connect(path), Ok(Some(_))),
-        false => {
-            let look = |database: Connection| {
-                // Without a row it can be read too.
-                database.prepare("SELECT ID, Login FROM wtmp LIMIT 1")?.exists([])
-            };
-            open(path).is_ok_and(|database| look(database).is_ok())
-        }
+/// Whether it can be read: a file that has wtmpdb's table, or a socket whose daemon answers.
+///
+/// # Errors
+///
+/// Why it cannot: as [`open_sessions`].
+pub fn answers(path: &Path) -> Result<(), Error> {
+    if is_socket(path) {
+        let alive = Daemon::connect(path)
+            .map_err(Error::io(path))?
+            .map(|daemon| daemon.patient(SHORTLY).call("Ping", &serde_json::json!({})));
+        return match alive {
+            None => Err(Error::Io(path.to_owned(), refused())),
+            Some(Ok(_)) => Ok(()),
+            Some(Err(why)) => Err(Error::Database(path.to_owned(), why.to_string())),
+        };
     }
+    // Without a row it can be read too.
+    let look =
+        |database: Connection| database.prepare("SELECT ID, Login FROM wtmp LIMIT 1")?.exists([]);
+    look(open(path)?).map(drop).map_err(failed(path))
+}
+
+fn refused() -> std::io::Error {
+    std::io::ErrorKind::ConnectionRefused.into()
 }
 
 #[cfg(test)]

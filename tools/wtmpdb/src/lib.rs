@@ -67,7 +67,10 @@ impl From<io::Error> for Failure {
 
 /// A connection to the daemon.
 #[derive(Debug)]
-pub struct Daemon(UnixStream);
+pub struct Daemon {
+    stream: UnixStream,
+    patience: Duration,
+}
 
 impl Daemon {
     /// Connects; `None` where nobody listens.
@@ -85,7 +88,13 @@ impl Daemon {
             stream => stream?,
         };
         stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Some(Daemon(stream)))
+        Ok(Some(Daemon { stream, patience: PATIENCE }))
+    }
+
+    /// Waits so long for each answer, and no longer.
+    pub fn patient(mut self, patience: Duration) -> Daemon {
+        self.patience = patience;
+        self
     }
 
     /// Calls a method, and gives the parameters of its answer.
@@ -93,7 +102,7 @@ impl Daemon {
     /// # Errors
     ///
     /// [`Failure::Refused`] for an error of the interface; [`Failure::Io`] for what is no
-    /// answer, and where there is none within eight seconds.
+    /// answer, and where there is none within eight seconds, or what it is told to wait.
     pub fn call(&mut self, method: &str, parameters: &Value) -> Result<Value, Failure> {
         let call = json!({
             "method": format!("org.openSUSE.wtmpdb.{method}"),
@@ -123,8 +132,8 @@ impl Daemon {
     fn exchange(&mut self, call: &Value) -> io::Result<Value> {
         let mut message = serde_json::to_vec(call)?;
         message.push(0);
-        self.0.write_all(&message)?;
-        let end = Instant::now() + PATIENCE;
+        self.stream.write_all(&message)?;
+        let end = Instant::now() + self.patience;
         let mut answer = Vec::new();
         let mut part = vec![0; 1 << 16];
         loop {
@@ -135,8 +144,8 @@ impl Daemon {
             if answer.len() > LONGEST {
                 return Err(io::Error::new(ErrorKind::InvalidData, "an answer of over 64 MiB"));
             }
-            self.0.set_read_timeout(Some(left))?;
-            let read = match self.0.read(&mut part) {
+            self.stream.set_read_timeout(Some(left))?;
+            let read = match self.stream.read(&mut part) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 // That is what a socket's time limit gives.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -210,6 +219,18 @@ mod tests {
         for (name, bytes) in [("cut", &b"{\"parameters\""[..]), ("words", b"no JSON\0")] {
             assert!(matches!(answered(name, bytes).0, Err(Failure::Io(_))), "{name}");
         }
+    }
+
+    #[test]
+    fn a_daemon_that_hangs() {
+        let path = std::env::temp_dir().join(format!("wtmpdb-hangs-{}", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        let _listener = UnixListener::bind(&path).unwrap();
+        let mut daemon =
+            Daemon::connect(&path).unwrap().unwrap().patient(Duration::from_millis(100));
+        let error = daemon.entries().unwrap_err();
+        assert!(matches!(error, Failure::Io(error) if error.kind() == ErrorKind::TimedOut));
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]
