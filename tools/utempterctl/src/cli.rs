@@ -102,9 +102,10 @@ pub enum Command {
     Reap(Reap),
     /// What is wrong here, and the command that mends it.
     ///
-    /// Opens a pty of its own, has the helper record it, and looks for the records; this
-    /// leaves a session of some milliseconds in the history. As root, the helper runs as
-    /// the user who called sudo, or as nobody: root's terminals would prove little.
+    /// Opens a pty of its own, has it recorded by the broker and by the helper, as far as they
+    /// are here, and looks for the records; this leaves sessions of some milliseconds in the
+    /// history. As root, the helper runs as the user who called sudo, or as nobody: root's
+    /// terminals would prove little.
     #[command(after_long_help = "JSON: {\"format\", \"recorded\": whether a terminal would be \
         recorded, \"findings\": [{\"check\", \"level\": \"ok\", \"note\", \"warning\" or \
         \"error\", \"finding\", \"cause\", \"remedy\"}]}")]

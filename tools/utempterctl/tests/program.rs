@@ -522,3 +522,46 @@ fn completions_and_man_pages() {
         assert!(status == 0 && !text.contains('\\'), "{text}");
     }
 }
+
+/// The names of all fields in a value.
+fn names(value: &Value, to: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                to.push(name.clone());
+                names(value, to);
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| names(value, to)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_field_is_documented() {
+    let place = Place::new();
+    let path =
+        place.file("wtmp", &bytes(&[small_wtmp(), vec![record(USER, NO_PTY, "eve", T)]].concat()));
+    let path = text(&path);
+    let lastlog = place.file("lastlog", b"");
+    let time = login_databases::Time { sec: 1_700_000_000, usec: 0 };
+    login_databases::lastlog::put(&lastlog, 0, time, "tty1", "there").unwrap();
+    let readme = include_str!("../README.md");
+    for arguments in [
+        &["list", "--utmp", path][..],
+        &["history", "-f", path],
+        &["dump", path],
+        &["lastlog", "-f", text(&lastlog)],
+        &["timeline", "-f", path],
+        &["reap", "--utmp", path, "--dry-run"],
+    ] {
+        let mut all = Vec::new();
+        names(&json(arguments), &mut all);
+        let (_, help, _) = run(&[arguments[0], "--help"]);
+        assert!(all.len() > 4, "{all:?}");
+        for name in all {
+            assert!(readme.contains(&format!("`{name}`")), "{name} in README.md");
+            assert!(help.contains(&format!("\"{name}\"")), "{name} in {} --help", arguments[0]);
+        }
+    }
+}
