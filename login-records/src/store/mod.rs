@@ -14,5 +14,5 @@ pub use file::{RecordFile, Stamp};
 pub use lock::Patience;
 pub use paths::{UTMP_PATH, WTMP_PATH};
 pub use utmp::{Index, Place, Utmp};
-pub use utmps::{Deadline, UTMPD_PATH, Utmps, WTMPD_PATH};
+pub use utmps::{Deadline, UTMPD_PATH, UTMPS_LAYOUT, Utmps, WTMPD_PATH};
 pub use wtmp::Wtmp;

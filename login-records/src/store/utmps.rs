@@ -2,7 +2,7 @@
 //!
 //! Each has a Unix socket, and knows by the kernel's word who asks: utmpd takes records of root
 //! and of its own group, wtmpd of root and of the user that the record names. A record goes as
-//! the bytes of the C library's `struct utmpx`. Both daemons lock their files without a bound,
+//! the bytes of utmps' own `struct utmpx`. Both daemons lock their files without a bound,
 //! and anybody may read those; so there is a deadline here.
 
 use core::ffi::CStr;
@@ -22,11 +22,21 @@ const PUT: u8 = b'E';
 /// wtmpd's word for a record to be appended.
 const APPEND: u8 = b'+';
 
-const MUSL_32_BIT: bool = cfg!(all(target_env = "musl", target_pointer_width = "32"));
-/// musl's seconds are 64 bits wide everywhere; the files of glibc's programs are not the question.
-const LAYOUT: Layout = if MUSL_32_BIT { Layout::TIME64 } else { Layout::NATIVE };
-/// Where 64 bits are aligned to four bytes, the padding at the end is missing.
-const SIZE: usize = if MUSL_32_BIT && cfg!(target_arch = "x86") { 396 } else { LAYOUT.size() };
+/// The layout of utmps' records: those of its own `struct utmpx` (utmps/utmpx.h), whatever the
+/// C library's is. It depends on the machine by `struct timeval` alone, and has none of the
+/// padding that musl's own structure has (396 bytes on 32-bit x86, where utmps' has 392).
+pub const UTMPS_LAYOUT: Layout = if cfg!(target_pointer_width = "64") {
+    Layout::TIME64
+} else if cfg!(not(target_env = "musl")) {
+    // Seconds and microseconds of 32 bits.
+    Layout::TIME32
+} else if cfg!(target_arch = "x86") {
+    // Numbers of 64 bits are aligned to four bytes there.
+    Layout::TIME64_PACKED
+} else {
+    Layout::TIME64
+};
+const SIZE: usize = UTMPS_LAYOUT.size();
 
 /// How long both daemons are waited for, all in all.
 #[derive(Clone, Copy, Debug)]
@@ -87,7 +97,7 @@ impl Utmps {
 
     fn ask(&self, word: u8, record: &Record, deadline: Deadline) -> Result<(), Errno> {
         let mut request = [0; SIZE + 1];
-        let encoded = LAYOUT.encode(record);
+        let encoded = UTMPS_LAYOUT.encode(record);
         let bytes = core::iter::once(&word).chain(&encoded);
         for (to, from) in request.iter_mut().zip(bytes) {
             *to = *from;
@@ -170,7 +180,7 @@ mod tests {
                 let mut request = Vec::from([0; SIZE + 1]);
                 stream.read_exact(&mut request).unwrap();
                 assert_eq!(request[0], word);
-                assert_eq!(request[1..], LAYOUT.encode(&record)[..SIZE]);
+                assert_eq!(request[1..], UTMPS_LAYOUT.encode(&record)[..SIZE]);
                 stream.write_all(&[0]).unwrap();
                 assert_eq!(stream.read(&mut request).unwrap(), 0, "and nothing more");
             });

@@ -20,19 +20,19 @@ use utempter_tests::{Case, Outcome, Side, Skip, World, bounded, broker, place};
 use crate::none;
 use crate::peer::{Failure, LONG};
 
-/// Of glibc's struct utmpx on this machine.
-const GLIBC: usize = 384;
-/// Of musl's.
-const MUSL: usize = 400;
+/// Bytes of utmps' struct utmpx on 64-bit machines, whatever the C library's has.
+const SIZE: usize = 400;
+/// Where its seconds are, 64 bits wide.
+const SECONDS: usize = 344;
 
 pub fn cases() -> Vec<Case> {
     vec![
         Case::world_of("utmps: the broker's session and its end", Side::Broker, none, |world| {
-            let seen = daemons(GLIBC, &[0; 8])?;
+            let seen = daemons(&[0; 8])?;
             Running::start(&mut command(world, ALICE, "ask", &["0".into()]))?.finish()?;
             let all = take(&seen, 4)?;
             for (call, (daemon, word, kind)) in all.iter().zip(EXPECTED) {
-                check(call, daemon, word, kind, GLIBC, 344)?;
+                check(call, daemon, word, kind)?;
                 // utmps asks for root, or its own group, and here it is root.
                 if call.uid != 0 {
                     return Err(format!("{call:?}").into());
@@ -45,7 +45,7 @@ pub fn cases() -> Vec<Case> {
             }
         }),
         Case::world_of("utmps: a ghost's logout", Side::Broker, none, |world| {
-            let seen = daemons(GLIBC, &[0; 8])?;
+            let seen = daemons(&[0; 8])?;
             let terminal = crate::ghosts::start(world, "plain")?;
             drop(terminal);
             let kinds: Vec<i16> = take(&seen, 4)?.iter().map(Call::kind).collect();
@@ -55,7 +55,7 @@ pub fn cases() -> Vec<Case> {
             broker::until_kept(0, LONG)
         }),
         Case::world_of("utmps: its refusal is the client's errno", Side::Broker, none, |world| {
-            let _seen = daemons(GLIBC, &[1; 8])?;
+            let _seen = daemons(&[1; 8])?;
             let ended = Running::start(&mut command(world, ALICE, "ask", &["0".into()]))?.finish();
             match ended {
                 Err(_) if broker::log().contains("utmpd: EPERM") => Ok(()),
@@ -80,7 +80,7 @@ pub fn cases() -> Vec<Case> {
             },
         ),
         Case::world_of("utmps: the helper's session and its end", Side::Ours, none, |world| {
-            by_helper(world, &place::system_helper(), GLIBC, 344)
+            by_helper(world, &place::system_helper())
         }),
         Case::world_of(
             "utmps: a daemon that hangs ends no helper's call late",
@@ -102,7 +102,7 @@ pub fn cases() -> Vec<Case> {
             let helper = Path::new(World::CLIENT);
             std::os::unix::fs::chown(helper, Some(0), Some(utmp_group()?))?;
             fs::set_permissions(helper, Permissions::from_mode(0o2711))?;
-            by_helper(world, helper, MUSL, 344)
+            by_helper(world, helper)
         }),
     ]
 }
@@ -135,28 +135,22 @@ fn listen(name: &str) -> Result<UnixListener, Failure> {
 }
 
 /// Both daemons: each request is a word and a record, each answer a byte.
-fn daemons(size: usize, answers: &'static [u8]) -> Result<Receiver<Call>, Failure> {
+fn daemons(answers: &'static [u8]) -> Result<Receiver<Call>, Failure> {
     let (tell, seen) = channel();
     for name in ["utmpd", "wtmpd"] {
         let (listener, tell) = (listen(name)?, tell.clone());
         thread::spawn(move || {
             for (stream, answer) in listener.incoming().flatten().zip(answers.iter().cycle()) {
-                serve(name, stream, size, *answer, &tell);
+                serve(name, stream, *answer, &tell);
             }
         });
     }
     Ok(seen)
 }
 
-fn serve(
-    daemon: &'static str,
-    mut stream: UnixStream,
-    size: usize,
-    answer: u8,
-    tell: &Sender<Call>,
-) {
+fn serve(daemon: &'static str, mut stream: UnixStream, answer: u8, tell: &Sender<Call>) {
     let peer = getsockopt(&stream, sockopt::PeerCredentials).expect("who asks");
-    let mut bytes = vec![0; 1 + size];
+    let mut bytes = vec![0; 1 + SIZE];
     // One that only looks whether the daemon is there asks nothing.
     if stream.read_exact(&mut bytes).is_err() {
         return;
@@ -172,19 +166,16 @@ fn take(seen: &Receiver<Call>, count: usize) -> Result<Vec<Call>, Failure> {
     Ok((0..count).map(|_| seen.recv_timeout(LONG)).collect::<Result<_, _>>()?)
 }
 
-/// The record's fields at their offsets: those that utmps documents for this machine.
-fn check(call: &Call, daemon: &str, word: u8, kind: i16, size: usize, seconds: usize) -> Outcome {
+/// The record's fields at their offsets: those of utmps' structure on a 64-bit machine.
+fn check(call: &Call, daemon: &str, word: u8, kind: i16) -> Outcome {
     let record = &call.bytes[1..];
     let text = |at: usize, length: usize| {
         let field = &record[at..at + length];
         String::from_utf8_lossy(field).trim_end_matches('\0').to_owned()
     };
     let host = if kind == 7 { text(76, 256) } else { String::new() };
-    let zero = record[332..if size == MUSL { 344 } else { 340 }].iter().all(|byte| *byte == 0);
-    let time = match size {
-        MUSL => i64::from_ne_bytes(record[seconds..seconds + 8].try_into()?),
-        _ => u32::from_ne_bytes(record[340..344].try_into()?).into(),
-    };
+    let zero = record[332..SECONDS].iter().all(|byte| *byte == 0);
+    let time = i64::from_ne_bytes(record[SECONDS..SECONDS + 8].try_into()?);
     let found = (call.daemon, call.bytes[0], call.kind(), text(8, 32), text(40, 4), text(44, 32));
     let strings = ["pts/0", "ts/0", "alice"].map(str::to_owned);
     let [line, id, user] = strings;
@@ -213,8 +204,8 @@ fn helper(program: &Path, word: &str) -> Result<Option<i32>, Failure> {
     Ok(bounded::run(&mut command, LONG)?.status.code())
 }
 
-fn by_helper(world: &World, program: &Path, size: usize, seconds: usize) -> Outcome {
-    let seen = daemons(size, &[0; 8])?;
+fn by_helper(world: &World, program: &Path) -> Outcome {
+    let seen = daemons(&[0; 8])?;
     let group = utmp_group()?;
     for word in ["add", "del"] {
         match helper(program, word)? {
@@ -223,7 +214,7 @@ fn by_helper(world: &World, program: &Path, size: usize, seconds: usize) -> Outc
         }
     }
     for (call, (daemon, word, kind)) in take(&seen, 4)?.iter().zip(EXPECTED) {
-        check(call, daemon, word, kind, size, seconds)?;
+        check(call, daemon, word, kind)?;
         // The user for wtmpd, the group for utmpd.
         if (call.uid, call.gid) != (ALICE.uid, group) {
             return Err(format!("{call:?}").into());

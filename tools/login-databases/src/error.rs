@@ -21,6 +21,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether it is a socket that nobody listens at: a daemon that is no more has left it.
+    pub fn is_refused(&self) -> bool {
+        matches!(self, Error::Io(_, error) if error.kind() == io::ErrorKind::ConnectionRefused)
+    }
+
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Error {
         let path = path.to_owned();
         move |error| Error::Io(path, error)

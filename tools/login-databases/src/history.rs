@@ -6,14 +6,18 @@ use std::sync::Arc;
 
 use login_records::{Time, store};
 
+use crate::detect;
 use crate::entry::Raw;
 use crate::error::Error;
 use crate::input::Input;
 use crate::machine::Machine;
 use crate::pairing::{Pairing, Step};
 use crate::session::{End, Session, What};
+use crate::sources::Source;
+#[cfg(feature = "wtmpdb")]
+use crate::sources::is_socket;
+use crate::text::is_same;
 use crate::walk::{Backward, Found};
-use crate::{detect, rotated};
 
 /// Which sessions are wanted. Empty lists stand for everybody and everywhere.
 #[derive(Clone, Debug, Default)]
@@ -115,41 +119,34 @@ pub struct History {
 }
 
 impl History {
-    /// This machine's: wtmp, and wtmpdb's file where there is one.
+    /// This machine's: wtmp and wtmpdb, where they are.
     ///
     /// # Errors
     ///
     /// [`Error::Nowhere`] where there is neither; others where one cannot be read.
     pub fn of_this_machine() -> Result<History, Error> {
-        History::of(&History::paths_of_this_machine(false)?)
+        History::of(&History::paths_of_this_machine()?)
     }
 
-    /// The files of this machine's history, with those that have been rotated or without.
+    /// Where this machine's history is: wtmp, and wtmpdb's file, or its daemon where the file
+    /// cannot be read.
     ///
     /// # Errors
     ///
     /// [`Error::Nowhere`] where there is none.
-    pub fn paths_of_this_machine(with_rotated: bool) -> Result<Vec<PathBuf>, Error> {
-        let mut paths = vec![PathBuf::from(store::WTMP_PATH)];
-        #[cfg(feature = "wtmpdb")]
-        paths.extend(crate::wtmpdb::PATHS.map(PathBuf::from));
-        if with_rotated {
-            let older: Vec<PathBuf> =
-                paths.iter().flat_map(|path| rotated(path).unwrap_or_default()).collect();
-            paths.extend(older);
-        }
-        let looked_for = paths[0].clone();
-        paths.retain(|path| !matches!(path.try_exists(), Ok(false)));
+    pub fn paths_of_this_machine() -> Result<Vec<PathBuf>, Error> {
+        let mut paths = Source::Wtmp.paths();
+        paths.extend(Source::wtmpdb());
         if paths.is_empty() {
             return Err(Error::Nowhere(format!(
-                "no history of logins here: {} does not exist, nor a file of wtmpdb",
-                looked_for.display()
+                "no history of logins here: {} does not exist, nor is there wtmpdb",
+                store::WTMP_PATH
             )));
         }
         Ok(paths)
     }
 
-    /// These files', records or wtmpdb's, in any order.
+    /// These files', records or wtmpdb's, in any order; a socket is that of wtmpdb's daemon.
     ///
     /// # Errors
     ///
@@ -160,6 +157,11 @@ impl History {
         let mut databases = Vec::new();
         let mut total = 0;
         for path in paths {
+            #[cfg(feature = "wtmpdb")]
+            if is_socket(path.as_ref()) {
+                databases.push(path.as_ref().to_owned());
+                continue;
+            }
             let input = Input::open(path)?;
             if input.is_sqlite() {
                 #[cfg(feature = "wtmpdb")]
@@ -318,7 +320,7 @@ impl History {
             other.source != session.source
                 && other.what == session.what
                 && (other.what == What::Boot
-                    || (other.user == session.user && other.line == session.line))
+                    || (is_same(&other.user, &session.user) && is_same(&other.line, &session.line)))
         };
         if let Some(at) = self.lately.iter().position(same) {
             self.lately.remove(at);

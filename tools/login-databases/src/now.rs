@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
-use login_records::{Time, store};
+use login_records::Time;
 
 use crate::entry::Entry;
 use crate::error::Error;
 use crate::input::Input;
 use crate::kind::Kind;
 use crate::machine::{Machine, Process, Terminal};
+use crate::sources::Source;
+use crate::text::is_same;
 use crate::walk::{Forward, Found};
 use crate::{Warning, detect, utmps};
 
@@ -19,30 +21,39 @@ pub struct Stores {
     pub utmp: Vec<PathBuf>,
     /// The socket of utmps' daemon.
     pub utmps: Option<PathBuf>,
-    /// Files of wtmpdb.
+    /// Files of wtmpdb, and its daemon's socket.
     pub wtmpdb: Vec<PathBuf>,
 }
 
 impl Stores {
-    /// Those that exist here.
+    /// Those that exist here. wtmpdb is read by its daemon where its file cannot be.
     pub fn of_this_machine() -> Stores {
-        let there = |path: &str| {
-            let path = PathBuf::from(path);
-            (!matches!(path.try_exists(), Ok(false))).then_some(path)
-        };
-        Stores {
-            utmp: there(store::UTMP_PATH).into_iter().collect(),
-            utmps: there(utmps::SOCKET),
-            #[cfg(feature = "wtmpdb")]
-            wtmpdb: crate::wtmpdb::PATHS.into_iter().filter_map(there).collect(),
-            #[cfg(not(feature = "wtmpdb"))]
-            wtmpdb: Vec::new(),
+        Stores { wtmpdb: Source::wtmpdb(), ..Stores::of(&[Source::Utmp, Source::Utmps]) }
+    }
+
+    /// Those of these kinds that exist here. None says who is on in [`Source::Wtmp`].
+    pub fn of(sources: &[Source]) -> Stores {
+        let mut stores = Stores::default();
+        for source in sources {
+            let mut paths = source.paths();
+            match source {
+                Source::Utmp => stores.utmp.append(&mut paths),
+                Source::Utmps => stores.utmps = paths.pop(),
+                Source::Wtmpdb | Source::WtmpdbDaemon => stores.wtmpdb.append(&mut paths),
+                Source::Wtmp => {}
+            }
         }
+        stores
+    }
+
+    /// All of them.
+    pub fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        self.utmp.iter().chain(&self.utmps).chain(&self.wtmpdb)
     }
 
     /// Whether there is nowhere to look.
     pub fn is_empty(&self) -> bool {
-        self.utmp.is_empty() && self.utmps.is_none() && self.wtmpdb.is_empty()
+        self.paths().next().is_none()
     }
 }
 
@@ -189,7 +200,9 @@ fn note(entry: &Entry, store: PathBuf, machine: &mut Machine, now: &mut Now) {
 /// Adds a session, or another store's word of it.
 fn add(one: OnNow, now: &mut Now) {
     let same = |other: &&mut OnNow| {
-        other.user == one.user && other.line == one.line && !other.stores.contains(&one.stores[0])
+        is_same(&other.user, &one.user)
+            && is_same(&other.line, &one.line)
+            && !other.stores.contains(&one.stores[0])
     };
     match now.sessions.iter_mut().find(same) {
         Some(other) => other.stores.extend(one.stores),

@@ -14,6 +14,13 @@ pub fn text(field: &[u8]) -> &[u8] {
     &field[..end]
 }
 
+/// Whether two stores mean the same user, or the same line: a record has room for 32 bytes, and
+/// cuts what is longer.
+pub(crate) fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let is_cut = |cut: &[u8], whole: &[u8]| cut.len() == 32 && whole.starts_with(cut);
+    one == other || is_cut(one, other) || is_cut(other, one)
+}
+
 /// The text as a terminal may be sent it.
 ///
 /// Control characters (of eight bits too), and those that reorder or hide what stands beside

@@ -3,47 +3,67 @@
 //! `e` asks for the next record; the answer is a zero byte and the record, or an error
 //! number, ESRCH behind the last (skarnet's utmps, src/utmps/utmps-utmpd.c).
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use login_records::Layout;
+use login_records::store::UTMPS_LAYOUT;
 
 use crate::entry::{Entry, Raw};
 use crate::error::Error;
 
-/// Where the daemon listens.
-pub(crate) const SOCKET: &str = "/run/utmps/.utmpd-socket";
-
+/// For all of the records. The daemon locks its file without a bound, and anybody may hold it.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// More are no machine's terminals.
 const MOST: usize = 1 << 20;
 
 /// All the records.
 pub(crate) fn records(socket: &Path) -> Result<Vec<Entry>, Error> {
-    read(socket).map_err(Error::io(socket))
+    read(socket, PATIENCE).map_err(Error::io(socket))
 }
 
-fn read(socket: &Path) -> io::Result<Vec<Entry>> {
-    let layout = Layout::TIME64;
+fn read(socket: &Path, patience: Duration) -> io::Result<Vec<Entry>> {
     let mut stream = UnixStream::connect(socket)?;
-    let patience = Some(Duration::from_secs(2));
-    stream.set_read_timeout(patience)?;
-    stream.set_write_timeout(patience)?;
+    stream.set_write_timeout(Some(patience))?;
+    let end = Instant::now() + patience;
     let mut records = Vec::new();
-    let mut bytes = vec![0; layout.size()];
+    let mut bytes = vec![0; UTMPS_LAYOUT.size()];
+    // A connection begins at the first record.
     while records.len() < MOST {
         stream.write_all(b"e")?;
         let mut answer = [0];
-        stream.read_exact(&mut answer)?;
+        fill(&mut stream, &mut answer, end)?;
         match i32::from(answer[0]) {
-            0 => stream.read_exact(&mut bytes)?,
+            0 => fill(&mut stream, &mut bytes, end)?,
             nix::libc::ESRCH => break,
             errno => return Err(io::Error::from_raw_os_error(errno)),
         }
-        records.push(Raw::new(&layout, &bytes).entry());
+        records.push(Raw::new(&UTMPS_LAYOUT, &bytes).entry());
     }
     Ok(records)
+}
+
+/// As `read_exact`, with a deadline for the whole: a byte now and then is no answer.
+fn fill(stream: &mut UnixStream, mut to: &mut [u8], end: Instant) -> io::Result<()> {
+    while !to.is_empty() {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(to) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(read) => to = &mut to[read..],
+            // That is what a socket's time limit gives.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -66,7 +86,8 @@ mod tests {
                 assert_eq!(&request, b"e");
                 let entry = Entry::new(Kind::User).with_line(line);
                 client.write_all(&[0]).unwrap();
-                client.write_all(&Layout::TIME64.encode(entry.record())).unwrap();
+                let bytes = UTMPS_LAYOUT.encode(entry.record());
+                client.write_all(&bytes[..UTMPS_LAYOUT.size()]).unwrap();
             }
             client.read_exact(&mut [0]).unwrap();
             client.write_all(&[nix::libc::ESRCH as u8]).unwrap();
@@ -78,10 +99,23 @@ mod tests {
     }
 
     #[test]
-    fn a_daemon_that_says_nothing_is_not_waited_for_for_ever() {
+    fn a_daemon_that_hangs_or_dawdles_is_not_waited_for_for_ever() {
+        let short = Duration::from_millis(200);
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("socket");
-        let _listener = UnixListener::bind(&path).unwrap();
-        assert!(records(&path).is_err());
+        let listener = UnixListener::bind(&path).unwrap();
+        assert_eq!(read(&path, short).unwrap_err().kind(), ErrorKind::TimedOut);
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let mut client = client.unwrap();
+                // Each byte comes in time.
+                while client.write_all(&[0]).is_ok() {
+                    thread::sleep(Duration::from_millis(20));
+                }
+            }
+        });
+        let begin = Instant::now();
+        assert_eq!(read(&path, short).unwrap_err().kind(), ErrorKind::TimedOut);
+        assert!(begin.elapsed() < Duration::from_secs(5));
     }
 }

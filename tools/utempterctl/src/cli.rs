@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use login_databases::Source;
 
 const AFTER: &str = "\
 Exit status:
   0  done, and all is well; also where the reader of the output has left
-  1  done, and something is wrong: bytes that are no records (list, history, dump, timeline), \
-a ghost that could not be closed (reap), terminals that would not be recorded (doctor)
+  1  done, and something is wrong: bytes that are no records, or one of several stores that cannot be read (list, history, dump, \
+timeline), a ghost that could not be closed (reap), terminals that would not be recorded (doctor)
   2  wrong usage
   3  a file is missing, cannot be read, or has no records
   4  the privilege is missing
@@ -51,19 +52,24 @@ pub enum Command {
     /// Who is on, from every store there is.
     ///
     /// STATE is "on", "stale" where the process is gone, and "ghost" where its pty is gone too.
+    /// Read are utmp, utmps' daemon and wtmpdb, as far as they are here; what several have is
+    /// shown once, with all their names.
     #[command(
-        after_long_help = "JSON: {\"format\", \"boot\", \"sessions\": [{\"user\", \"line\", \
+        after_long_help = "JSON: {\"format\", \"boot\", \"sources\", \"sessions\": [{\"user\", \"line\", \
         \"host\", \"pid\", \"login\", \"login_seconds\", \"state\", \"process\", \"terminal\", \
         \"stores\"}]}"
     )]
     List(List),
     /// Sessions, newest first: who was on when, and for how long.
     ///
-    /// Sessions are paired as util-linux's last pairs them. A boot that ends with a crash is \
-    /// shown up to the next boot, durations are without changes of the clock, and --since and \
+    /// Read are wtmp and wtmpdb, as far as they are here: wtmpdb by its file or, where that
+    /// cannot be read, by its daemon. What both have is shown once.
+    ///
+    /// Sessions are paired as util-linux's last pairs them. A boot that ends with a crash is
+    /// shown up to the next boot, durations are without changes of the clock, and --since and
     /// --until are about logins: a logout that lies outside is used still.
     #[command(
-        after_long_help = "JSON: {\"format\", \"sessions\": [{\"kind\": \"login\", \"boot\", \
+        after_long_help = "JSON: {\"format\", \"sources\", \"sessions\": [{\"kind\": \"login\", \"boot\", \
         \"shutdown\", \"run-level\", \"old-time\" or \"new-time\", \"user\", \"line\", \"host\", \
         \"pid\", \"service\", \"login\", \"login_seconds\", \"logout\", \"logout_seconds\", \"end\": \
         \"logout\", \"down\", \"crash\", \"open\", \"gone\" or \"moment\", \"duration_seconds\", \
@@ -73,7 +79,7 @@ pub enum Command {
     History(History),
     /// The raw records of files of any layout.
     ///
-    /// Files may be packed by gzip, xz or zstd. Bytes that are no records, as writes that were \
+    /// Files may be packed by gzip, xz or zstd. Bytes that are no records, as writes that were
     /// cut short leave them, are reported with their offset.
     #[command(
         after_long_help = "JSON: {\"format\", \"files\": [{\"path\", \"size\", \"packing\", \
@@ -89,16 +95,17 @@ pub enum Command {
     Lastlog(Lastlog),
     /// Closes the records of sessions whose process and pty are gone.
     ///
-    /// Writes the end of each to utmp and wtmp, as its terminal would have done. Needs to be \
+    /// Writes the end of each to utmp and wtmp, as its terminal would have done. Needs to be
     /// root, or in group utmp where that may write the files.
-    #[command(after_long_help = "JSON: {\"format\", \"reaped\": [{\"user\", \"line\", \"pid\", \
-        \"login\", \"closed\", \"error\"}]}")]
+    #[command(after_long_help = "JSON: {\"format\", \"reaped\": [{\"user\", \"line\", \"host\", \
+        \"pid\", \"login\", \"closed\", \"error\"}]}")]
     Reap(Reap),
     /// What is wrong here, and the command that mends it.
     ///
-    /// Opens a pty of its own, has the helper record it, and looks for the records; this \
-    /// leaves a session of some milliseconds in the history. As root, the helper runs as \
-    /// the user who called sudo, or as nobody: root's terminals would prove little.
+    /// Opens a pty of its own, has it recorded by the broker and by the helper, as far as they
+    /// are here, and looks for the records; this leaves sessions of some milliseconds in the
+    /// history. As root, the helper runs as the user who called sudo, or as nobody: root's
+    /// terminals would prove little.
     #[command(after_long_help = "JSON: {\"format\", \"recorded\": whether a terminal would be \
         recorded, \"findings\": [{\"check\", \"level\": \"ok\", \"note\", \"warning\" or \
         \"error\", \"finding\", \"cause\", \"remedy\"}]}")]
@@ -115,12 +122,61 @@ pub enum Command {
     },
 }
 
+/// A store of who is on.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum NowSource {
+    /// The file of records.
+    Utmp,
+    /// The daemon of utmps.
+    Utmps,
+    /// wtmpdb's file.
+    Wtmpdb,
+    /// wtmpdb's daemon.
+    Wtmpdbd,
+}
+
+impl From<NowSource> for Source {
+    fn from(source: NowSource) -> Source {
+        match source {
+            NowSource::Utmp => Source::Utmp,
+            NowSource::Utmps => Source::Utmps,
+            NowSource::Wtmpdb => Source::Wtmpdb,
+            NowSource::Wtmpdbd => Source::WtmpdbDaemon,
+        }
+    }
+}
+
+/// A store of who has been.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum PastSource {
+    /// The file of records, that of utmps too.
+    Wtmp,
+    /// wtmpdb's file.
+    Wtmpdb,
+    /// wtmpdb's daemon.
+    Wtmpdbd,
+}
+
+impl From<PastSource> for Source {
+    fn from(source: PastSource) -> Source {
+        match source {
+            PastSource::Wtmp => Source::Wtmp,
+            PastSource::Wtmpdb => Source::Wtmpdb,
+            PastSource::Wtmpdbd => Source::WtmpdbDaemon,
+        }
+    }
+}
+
 #[derive(Args)]
 pub struct List {
+    /// Read this machine's store of this kind, and no other.
+    #[arg(long = "source", value_name = "KIND")]
+    #[arg(conflicts_with_all = ["utmp", "wtmpdb", "utmps"])]
+    pub sources: Vec<NowSource>,
     /// Read this utmp, and no other store that is not named.
     #[arg(long, value_name = "FILE")]
     pub utmp: Vec<PathBuf>,
-    /// Read this file of wtmpdb.
+    /// Read this file of wtmpdb, or ask the daemon of this socket.
     #[arg(long, value_name = "FILE")]
     pub wtmpdb: Vec<PathBuf>,
     /// Ask this daemon of utmps.
@@ -131,7 +187,10 @@ pub struct List {
 /// Which files a history is from.
 #[derive(Args)]
 pub struct Sources {
-    /// Read this file, of records or of wtmpdb, instead of this machine's.
+    /// Read this machine's store of this kind, and no other.
+    #[arg(long = "source", value_name = "KIND", conflicts_with = "files")]
+    pub sources: Vec<PastSource>,
+    /// Read this file, of records or of wtmpdb, or ask wtmpdb's daemon of this socket.
     #[arg(short = 'f', long = "wtmp", visible_alias = "file", visible_alias = "wtmpdb")]
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,

@@ -492,15 +492,76 @@ fn completions_and_man_pages() {
         let text = std::fs::read_to_string(directory.join(name)).expect(name);
         assert!(text.contains("history"), "{name}");
     }
-    for name in ["utempterctl", "utempterctl-history", "utempterctl-doctor"] {
-        let page = directory.join(format!("man1/{name}.1"));
-        let text = std::fs::read_to_string(&page).expect(name);
-        assert!(text.contains(".TH"), "{name}");
+    let commands = ["list", "history", "dump", "lastlog", "reap", "doctor", "timeline"];
+    let pages = commands.map(|command| format!("utempterctl-{command}"));
+    let pages: Vec<_> = pages
+        .iter()
+        .map(String::as_str)
+        .chain(["utempterctl"])
+        .map(|name| directory.join(format!("man1/{name}.1")))
+        .collect();
+    assert_eq!(std::fs::read_dir(directory.join("man1")).unwrap().count(), pages.len());
+    for page in &pages {
+        let text = std::fs::read_to_string(page).unwrap();
+        for section in [".TH UTEMPTERCTL", ".SH NAME", ".SH SYNOPSIS", ".SH JSON"] {
+            assert!(text.contains(section), "{section}: {}", page.display());
+        }
+        assert!(!text.contains(r"\\ "), "{text}");
     }
-    assert!(!directory.join("man1/utempterctl-generate.1").exists());
-    assert!(
-        std::fs::read_to_string(directory.join("man1/utempterctl.1"))
-            .unwrap()
-            .contains("Exit status")
-    );
+    let main = std::fs::read_to_string(pages.last().unwrap()).unwrap();
+    assert!(main.contains(".SH EXIT STATUS") && main.contains(".SH ENVIRONMENT"), "{main}");
+    // What man pages are held to here.
+    let lint = Command::new("mandoc").args(["-T", "lint"]).args(&pages).output();
+    let Ok(lint) = lint else {
+        return skip("completions_and_man_pages", "mandoc is missing (package mandoc)");
+    };
+    assert_eq!(String::from_utf8_lossy(&lint.stdout), "");
+    // And the helps: what continues a line in the source is none of their words.
+    for command in commands {
+        let (status, text, _) = run(&[command, "--help"]);
+        assert!(status == 0 && !text.contains('\\'), "{text}");
+    }
+}
+
+/// The names of all fields in a value.
+fn names(value: &Value, to: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                to.push(name.clone());
+                names(value, to);
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| names(value, to)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_field_is_documented() {
+    let place = Place::new();
+    let path =
+        place.file("wtmp", &bytes(&[small_wtmp(), vec![record(USER, NO_PTY, "eve", T)]].concat()));
+    let path = text(&path);
+    let lastlog = place.file("lastlog", b"");
+    let time = login_databases::Time { sec: 1_700_000_000, usec: 0 };
+    login_databases::lastlog::put(&lastlog, 0, time, "tty1", "there").unwrap();
+    let readme = include_str!("../README.md");
+    for arguments in [
+        &["list", "--utmp", path][..],
+        &["history", "-f", path],
+        &["dump", path],
+        &["lastlog", "-f", text(&lastlog)],
+        &["timeline", "-f", path],
+        &["reap", "--utmp", path, "--dry-run"],
+    ] {
+        let mut all = Vec::new();
+        names(&json(arguments), &mut all);
+        let (_, help, _) = run(&[arguments[0], "--help"]);
+        assert!(all.len() > 4, "{all:?}");
+        for name in all {
+            assert!(readme.contains(&format!("`{name}`")), "{name} in README.md");
+            assert!(help.contains(&format!("\"{name}\"")), "{name} in {} --help", arguments[0]);
+        }
+    }
 }

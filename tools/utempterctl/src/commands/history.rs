@@ -2,16 +2,16 @@
 
 use std::path::PathBuf;
 
-use login_databases::{End, Filter, History, Session, Warning, What};
+use login_databases::{End, Filter, History, Session, Source, Warning, What};
 use serde::Serialize;
 
-use super::warn_of;
+use super::{not_here, warn_of, write_sources};
 use crate::ahead::Ahead;
 use crate::cli::{self, Sources};
-use crate::failure::{Done, Failure, Status};
+use crate::failure::{Done, Failure, Status, warn};
 use crate::moment::{Clock, duration};
 use crate::output::Output;
-use crate::output::json::{Object, hex, text};
+use crate::output::json::{Object, Who, paths};
 use crate::output::progress::Progress;
 use crate::output::table::{BAD, Column, FAINT, GOOD, ODD, Row, Table, left, right};
 
@@ -27,16 +27,8 @@ static COLUMNS: [Column; 6] = [
 #[derive(Serialize)]
 struct Json {
     kind: &'static str,
-    user: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_hex: Option<String>,
-    line: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    line_hex: Option<String>,
-    host: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    host_hex: Option<String>,
-    pid: Option<i32>,
+    #[serde(flatten)]
+    who: Who,
     service: Option<String>,
     login: Option<String>,
     login_seconds: i64,
@@ -55,8 +47,16 @@ struct NotRecord {
     length: u64,
 }
 
+/// A history, and where it is read.
+pub struct Opened {
+    pub history: History,
+    pub sources: Vec<PathBuf>,
+    /// Something of this machine's could not be read, and was left out.
+    pub incomplete: bool,
+}
+
 /// The history that the options name.
-pub fn open(sources: &Sources, system: bool, clock: &Clock) -> Result<History, Failure> {
+pub fn open(sources: &Sources, system: bool, clock: &Clock) -> Result<Opened, Failure> {
     let time = |text: &Option<String>| {
         text.as_deref().map(|text| clock.parse(text)).transpose().map_err(Failure::Usage)
     };
@@ -69,9 +69,17 @@ pub fn open(sources: &Sources, system: bool, clock: &Clock) -> Result<History, F
         system,
     };
     let mut paths = sources.files.clone();
-    if paths.is_empty() {
-        paths = History::paths_of_this_machine(sources.rotated)?;
-    } else if sources.rotated {
+    for kind in &sources.sources {
+        match Source::from(*kind).paths() {
+            none if none.is_empty() => return Err(not_here((*kind).into())),
+            found => paths.extend(found),
+        }
+    }
+    let own_choice = paths.is_empty();
+    if own_choice {
+        paths = History::paths_of_this_machine()?;
+    }
+    if sources.rotated {
         let older: Vec<PathBuf> = paths
             .iter()
             .flat_map(|path| login_databases::rotated(path).unwrap_or_default())
@@ -79,17 +87,44 @@ pub fn open(sources: &Sources, system: bool, clock: &Clock) -> Result<History, F
             .collect();
         paths.extend(older);
     }
-    Ok(History::of(&paths)?.filtered(filter))
+    let opened = match History::of(&paths) {
+        Err(_) if own_choice && paths.len() > 1 => of_readable(paths)?,
+        opened => Opened { history: opened?, sources: paths, incomplete: false },
+    };
+    Ok(Opened { history: opened.history.filtered(filter), ..opened })
+}
+
+/// Of those that can be read; what is wrong with the others is said.
+fn of_readable(mut paths: Vec<PathBuf>) -> Result<Opened, Failure> {
+    let mut errors = Vec::new();
+    paths.retain(|path| match History::of(&[path]) {
+        Ok(_) => true,
+        Err(error) => {
+            errors.push(error);
+            false
+        }
+    });
+    let history = match (History::of(&paths), errors.pop()) {
+        (_, Some(error)) if paths.is_empty() => return Err(error.into()),
+        (history, error) => {
+            errors.extend(error);
+            history?
+        }
+    };
+    errors.iter().for_each(|error| warn(&error.to_string()));
+    Ok(Opened { history, sources: paths, incomplete: true })
 }
 
 pub fn run(options: &cli::History, output: &mut Output) -> Done {
     let mut clock = Clock::local();
-    let mut history = Ahead::of(open(&options.sources, options.system, &clock)?);
+    let Opened { history, sources, incomplete } = open(&options.sources, options.system, &clock)?;
+    let mut history = Ahead::of(history);
     let limit = options.limit.unwrap_or(u64::MAX);
     let mut warnings = Vec::new();
     let mut progress = Progress::new(output);
     if output.json {
         let mut object = Object::open(output)?;
+        object.field(output, "sources", &paths(&sources))?;
         let mut list = object.list(output, "sessions")?;
         let mut count = 0;
         while count < limit {
@@ -113,13 +148,16 @@ pub fn run(options: &cli::History, output: &mut Output) -> Done {
             progress.show(|| history.progress());
         }
         table.finish(output)?;
+        if options.sources.files.is_empty() {
+            write_sources(&sources, output)?;
+        }
         warnings.extend(history.take_warnings());
     }
     drop(progress);
     use std::io::Write;
     output.flush()?;
     warnings.iter().for_each(warn_of);
-    Ok(if warnings.is_empty() { Status::Well } else { Status::Wrong })
+    Ok(if warnings.is_empty() && !incomplete { Status::Well } else { Status::Wrong })
 }
 
 fn not_record(warning: &Warning) -> NotRecord {
@@ -183,13 +221,7 @@ fn kind(what: What) -> &'static str {
 fn json(session: &Session, clock: &mut Clock) -> Json {
     Json {
         kind: kind(session.what),
-        user: text(&session.user),
-        user_hex: hex(&session.user),
-        line: text(&session.line),
-        line_hex: hex(&session.line),
-        host: text(&session.host),
-        host_hex: hex(&session.host),
-        pid: session.pid,
+        who: Who::new(&session.user, &session.line, &session.host, session.pid),
         service: session.service.clone(),
         login: clock.rfc3339(session.login),
         login_seconds: session.login.sec,

@@ -1,15 +1,19 @@
 //! `list`: who is on.
 
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
 use login_databases::machine::{Process, Terminal};
 use login_databases::now::{self, Now, OnNow, Stores};
+use login_databases::{Source, is_socket};
 use serde::Serialize;
 
-use super::warn_of;
+use super::{not_here, warn_of, write_sources};
 use crate::cli::List;
 use crate::failure::{Done, Failure, Status, warn};
 use crate::moment::Clock;
 use crate::output::Output;
-use crate::output::json::{Object, hex, text};
+use crate::output::json::{Object, Who, paths};
 use crate::output::table::{Column, FAINT, ODD, Table, left, right};
 
 static COLUMNS: [Column; 7] = [
@@ -24,16 +28,8 @@ static COLUMNS: [Column; 7] = [
 
 #[derive(Serialize)]
 struct Json {
-    user: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_hex: Option<String>,
-    line: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    line_hex: Option<String>,
-    host: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    host_hex: Option<String>,
-    pid: Option<i32>,
+    #[serde(flatten)]
+    who: Who,
     login: Option<String>,
     login_seconds: i64,
     state: &'static str,
@@ -48,33 +44,53 @@ pub fn run(options: &List, output: &mut Output) -> Done {
         utmps: options.utmps.clone(),
         wtmpdb: options.wtmpdb.clone(),
     };
-    if stores.is_empty() {
+    let named = !stores.is_empty();
+    if !options.sources.is_empty() {
+        let kinds: Vec<Source> = options.sources.iter().map(|kind| Source::from(*kind)).collect();
+        if let Some(missing) = kinds.iter().find(|kind| kind.paths().is_empty()) {
+            return Err(not_here(*missing));
+        }
+        stores = Stores::of(&kinds);
+    } else if !named {
         stores = Stores::of_this_machine();
     }
     if stores.is_empty() {
         return Err(Failure::Nothing(format!(
-            "no store of sessions here: {} does not exist, nor utmps, nor a file of wtmpdb \
+            "no store of sessions here: {} does not exist, nor are there utmps or wtmpdb \
              (utempterctl doctor says more)",
             login_records::store::UTMP_PATH
         )));
     }
-    let asked = stores.utmp.len() + usize::from(stores.utmps.is_some()) + stores.wtmpdb.len();
+    let asked: Vec<PathBuf> = stores.paths().cloned().collect();
     let mut now = now::sessions(&stores);
     now.warnings.iter().for_each(warn_of);
     let failed = now.failed.len();
     for error in now.failed.drain(..) {
         // With nothing read at all there is nothing to show.
-        if failed == asked {
+        if failed == asked.len() {
             return Err(error.into());
         }
         warn(&error.to_string());
     }
     if output.json {
-        write_json(&now, output)?
+        write_json(&now, &asked, output)?
     } else {
-        write_table(&now, output)?
+        write_table(&now, &stores, output)?;
+        if !named {
+            write_sources(&asked, output)?;
+        }
     }
     Ok(if failed > 0 || !now.warnings.is_empty() { Status::Wrong } else { Status::Well })
+}
+
+/// A store's name, short enough for a column.
+fn short<'a>(path: &'a Path, stores: &Stores) -> Cow<'a, str> {
+    let daemon = is_socket(path);
+    match path.file_name() {
+        _ if stores.utmps.as_deref() == Some(path) => "utmps".into(),
+        Some(_) if daemon => "wtmpdbd".into(),
+        name => name.unwrap_or(path.as_os_str()).to_string_lossy(),
+    }
 }
 
 fn state(one: &OnNow) -> &'static str {
@@ -85,7 +101,7 @@ fn state(one: &OnNow) -> &'static str {
     }
 }
 
-fn write_table(now: &Now, output: &mut Output) -> std::io::Result<()> {
+fn write_table(now: &Now, stores: &Stores, output: &mut Output) -> std::io::Result<()> {
     let mut clock = Clock::local();
     let mut table = Table::new(&COLUMNS);
     for one in &now.sessions {
@@ -96,8 +112,8 @@ fn write_table(now: &Now, output: &mut Output) -> std::io::Result<()> {
             row.cell(|to| clock.minute(one.login.sec, to));
             row.cell(|to| to.extend(one.pid.map(|pid| pid.to_string())));
             row.text(state(one));
-            let stores: Vec<_> = one.stores.iter().filter_map(|path| path.file_name()).collect();
-            row.bytes(stores.join(",".as_ref()).as_encoded_bytes());
+            let names: Vec<_> = one.stores.iter().map(|path| short(path, stores)).collect();
+            row.bytes(names.join(",").as_bytes());
             match state(one) {
                 "on" => {}
                 "stale" => row.style(ODD),
@@ -108,20 +124,15 @@ fn write_table(now: &Now, output: &mut Output) -> std::io::Result<()> {
     table.finish(output)
 }
 
-fn write_json(now: &Now, output: &mut Output) -> std::io::Result<()> {
+fn write_json(now: &Now, sources: &[PathBuf], output: &mut Output) -> std::io::Result<()> {
     let mut clock = Clock::local();
     let mut object = Object::open(output)?;
     object.field(output, "boot", &now.boot.and_then(|time| clock.rfc3339(time)))?;
+    object.field(output, "sources", &paths(sources))?;
     let mut list = object.list(output, "sessions")?;
     for one in &now.sessions {
         let value = Json {
-            user: text(&one.user),
-            user_hex: hex(&one.user),
-            line: text(&one.line),
-            line_hex: hex(&one.line),
-            host: text(&one.host),
-            host_hex: hex(&one.host),
-            pid: one.pid,
+            who: Who::new(&one.user, &one.line, &one.host, one.pid),
             login: clock.rfc3339(one.login),
             login_seconds: one.login.sec,
             state: state(one),
@@ -136,7 +147,7 @@ fn write_json(now: &Now, output: &mut Output) -> std::io::Result<()> {
                 Terminal::Gone => Some("gone"),
                 Terminal::Unnamed => None,
             },
-            stores: one.stores.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
+            stores: paths(&one.stores),
         };
         list.value(output, &value)?;
     }

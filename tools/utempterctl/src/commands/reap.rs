@@ -14,7 +14,7 @@ use crate::cli::Reap;
 use crate::failure::{Done, Failure, Status, warn};
 use crate::moment::Clock;
 use crate::output::Output;
-use crate::output::json::{Object, hex, text};
+use crate::output::json::{Object, Who};
 use crate::output::table::{Column, Table, left, right};
 
 static COLUMNS: [Column; 5] =
@@ -22,11 +22,8 @@ static COLUMNS: [Column; 5] =
 
 #[derive(Serialize)]
 struct Json {
-    user: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_hex: Option<String>,
-    line: Option<String>,
-    pid: Option<i32>,
+    #[serde(flatten)]
+    who: Who,
     login: Option<String>,
     closed: bool,
     error: Option<String>,
@@ -118,10 +115,7 @@ fn write(
         let mut list = object.list(output, "reaped")?;
         for (ghost, result) in ghosts.iter().zip(results) {
             let value = Json {
-                user: text(&ghost.user),
-                user_hex: hex(&ghost.user),
-                line: text(&ghost.line),
-                pid: ghost.pid,
+                who: Who::new(&ghost.user, &ghost.line, &ghost.host, ghost.pid),
                 login: clock.rfc3339(ghost.login),
                 closed: *result == Ok(true),
                 error: result.err().map(words),

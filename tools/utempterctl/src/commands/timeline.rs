@@ -36,7 +36,8 @@ struct Span {
 
 pub fn run(options: &Timeline, output: &mut Output) -> Done {
     let mut clock = Clock::local();
-    let mut history = history::open(&options.sources, false, &clock)?;
+    let history::Opened { mut history, incomplete, .. } =
+        history::open(&options.sources, false, &clock)?;
     let now = Time::now().sec;
     let mut spans: HashMap<Vec<u8>, Vec<(i64, i64)>> = HashMap::new();
     for session in history.by_ref() {
@@ -77,7 +78,7 @@ pub fn run(options: &Timeline, output: &mut Output) -> Done {
         None => terminal::write(&chart, &mut clock, output)?,
     }
     warnings.iter().for_each(warn_of);
-    Ok(if warnings.is_empty() { Status::Well } else { Status::Wrong })
+    Ok(if warnings.is_empty() && !incomplete { Status::Well } else { Status::Wrong })
 }
 
 fn write_json(chart: &Chart, clock: &mut Clock, output: &mut Output) -> std::io::Result<()> {

@@ -88,6 +88,41 @@ impl List {
     }
 }
 
+/// Whose session: the fields with which every object about one begins.
+#[derive(Serialize)]
+pub struct Who {
+    user: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_hex: Option<String>,
+    line: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line_hex: Option<String>,
+    host: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host_hex: Option<String>,
+    pid: Option<i32>,
+}
+
+impl Who {
+    /// Of a session's fields.
+    pub fn new(user: &[u8], line: &[u8], host: &[u8], pid: Option<i32>) -> Who {
+        Who {
+            user: text(user),
+            user_hex: hex(user),
+            line: text(line),
+            line_hex: hex(line),
+            host: text(host),
+            host_hex: hex(host),
+            pid,
+        }
+    }
+}
+
+/// Paths, as texts.
+pub fn paths(paths: &[std::path::PathBuf]) -> Vec<String> {
+    paths.iter().map(|path| path.to_string_lossy().into_owned()).collect()
+}
+
 /// The text of a field, U+FFFD for what is no UTF-8; `null` if there is none.
 pub fn text(bytes: &[u8]) -> Option<String> {
     (!bytes.is_empty()).then(|| String::from_utf8_lossy(bytes).into_owned())

@@ -6,8 +6,6 @@ use crate::state::microseconds;
 
 /// What stands in the column Service.
 pub const SERVICE: &str = "utempter";
-/// Its number for a session, which is not utmp's.
-pub const USER_PROCESS: i64 = 3;
 
 /// One row.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,6 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use login_records::Record;
+use utempter_wtmpdb::{PATHS, SOCKET};
 
 use crate::log;
 use crate::recorder::{Job, Load};
@@ -22,10 +23,6 @@ use crate::state::{Saved, microseconds};
 
 use entry::Entry;
 use queue::{Op, Queue};
-
-/// The daemon's socket, and the databases of upstream and of Debian.
-const SOCKET: &str = "/run/wtmpdb/socket";
-const DATABASES: [&str; 2] = ["/var/lib/wtmpdb/wtmp.db", "/var/log/wtmp.db"];
 
 /// How long the answer to "is it there?" is good for.
 const GOOD: Duration = Duration::from_secs(1);
@@ -76,7 +73,7 @@ impl Wtmpdb {
         match self.there {
             Some((there, until)) if until > now => there,
             _ => {
-                let mut all = [SOCKET].into_iter().chain(DATABASES);
+                let mut all = [SOCKET].into_iter().chain(PATHS);
                 let there = all.any(|path| Path::new(path).exists());
                 self.there = Some((there, now + GOOD));
                 there

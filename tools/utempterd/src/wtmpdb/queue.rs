@@ -7,13 +7,13 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
+use utempter_wtmpdb::{Daemon, PATHS, SOCKET};
+
 use crate::log;
 use crate::recorder::{Job, Load};
 
 use super::entry::Entry;
 use super::sqlite::Database;
-use super::varlink::Daemon;
-use super::{DATABASES, SOCKET};
 
 /// What is to be told.
 #[derive(Clone, Debug)]
@@ -119,7 +119,7 @@ impl Queue {
                 Err(error) => return Err(error.to_string()),
             }
         }
-        match DATABASES.iter().find(|path| Path::new(path).exists()) {
+        match PATHS.iter().find(|path| Path::new(path).exists()) {
             Some(path) => match Database::open(path) {
                 Ok(mut database) => self.group(&mut database, GROUP),
                 Err(Trouble::Busy(why)) => Err(why),

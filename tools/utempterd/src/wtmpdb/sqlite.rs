@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags, OptionalExtension, params};
+use utempter_wtmpdb::USER_PROCESS;
 
-use super::entry::{Entry, SERVICE, USER_PROCESS};
+use super::entry::{Entry, SERVICE};
 use super::queue::{Store, Trouble};
 
 /// The file, open for one group of calls.

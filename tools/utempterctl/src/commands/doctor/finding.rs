@@ -19,6 +19,17 @@ pub enum Level {
     Error,
 }
 
+/// What makes an error none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Excuse {
+    /// Nothing does.
+    None,
+    /// The broker does the work: only the helper minds.
+    Broker,
+    /// Another store says who is on.
+    Kept,
+}
+
 /// A finding.
 #[derive(Clone, Debug)]
 pub struct Finding {
@@ -32,12 +43,27 @@ pub struct Finding {
     pub cause: Option<String>,
     /// The command that mends it.
     pub remedy: Option<String>,
+    /// What makes it matter less.
+    pub excuse: Excuse,
 }
 
 impl Finding {
     /// A finding without cause or remedy.
     pub fn new(check: &'static str, level: Level, finding: impl Into<String>) -> Finding {
-        Finding { check, level, finding: finding.into(), cause: None, remedy: None }
+        Finding {
+            check,
+            level,
+            finding: finding.into(),
+            cause: None,
+            remedy: None,
+            excuse: Excuse::None,
+        }
+    }
+
+    /// That matters less where this holds.
+    pub fn unless(mut self, excuse: Excuse) -> Finding {
+        self.excuse = excuse;
+        self
     }
 
     /// With a cause.

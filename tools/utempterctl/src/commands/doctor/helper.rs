@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{Gid, Group};
 
-use super::finding::{Finding, Level, quoted, shown};
+use super::finding::{Excuse, Finding, Level, quoted, shown};
 
 const CHECK: &str = "helper";
 
@@ -25,6 +25,13 @@ const HELPERS: [&str; 6] = [
 
 /// Adds what it finds, and gives the helper's path if it can be tried.
 pub fn check(named: Option<&Path>, findings: &mut Vec<Finding>) -> Option<PathBuf> {
+    let before = findings.len();
+    let helper = look(named, findings);
+    findings[before..].iter_mut().for_each(|finding| finding.excuse = Excuse::Broker);
+    helper
+}
+
+fn look(named: Option<&Path>, findings: &mut Vec<Finding>) -> Option<PathBuf> {
     let path = match named {
         Some(path) => path.to_owned(),
         None => of_library(findings)?,

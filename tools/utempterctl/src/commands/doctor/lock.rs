@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
+use login_databases::Source;
 use login_records::store::{UTMP_PATH, WTMP_PATH};
 
 use super::finding::{Finding, Level, shown};
@@ -14,8 +15,9 @@ use super::finding::{Finding, Level, shown};
 const HONEST: Duration = Duration::from_millis(300);
 
 pub fn check(findings: &mut Vec<Finding>) {
-    for path in [UTMP_PATH, WTMP_PATH].map(Path::new) {
-        let Ok(metadata) = fs::metadata(path) else { continue };
+    let records = [UTMP_PATH, WTMP_PATH].map(PathBuf::from);
+    for path in records.into_iter().chain(Source::Wtmpdb.paths()) {
+        let Ok(metadata) = fs::metadata(&path) else { continue };
         let before = holders(metadata.ino());
         if before.is_empty() {
             continue;
@@ -23,7 +25,7 @@ pub fn check(findings: &mut Vec<Finding>) {
         sleep(HONEST);
         let after = holders(metadata.ino());
         for lock in before.iter().filter(|lock| after.contains(lock)) {
-            findings.push(report(path, lock));
+            findings.push(report(&path, lock));
         }
     }
 }
@@ -35,7 +37,10 @@ fn report(path: &Path, lock: &Lock) -> Finding {
         None => "a process that cannot be seen from here".into(),
     };
     let text = format!("{who} holds a {kind} lock on {}", shown(path));
+    let is_wtmpdb = path.extension().is_some_and(|extension| extension == "db");
     let finding = Finding::new("lock", Level::Warning, text).cause(match lock.write {
+        // SQLite's locks are such too.
+        _ if is_wtmpdb => "wtmpdb takes no entry meanwhile: the broker keeps them, and tries again",
         true => "each terminal waits 2 s for it before it writes nevertheless",
         false => {
             "anybody may hold one for ever: the helper does without after 0.2 s, but programs \

@@ -1,5 +1,7 @@
 //! `doctor`: whether a terminal is recorded here, and if not, why.
 
+mod ask;
+mod broker;
 mod confinement;
 mod finding;
 mod helper;
@@ -17,7 +19,8 @@ use crate::failure::{Done, Status};
 use crate::output::Output;
 use crate::output::json::Object;
 use crate::output::table::{BAD, FAINT, GOOD, ODD};
-use finding::{Finding, Level};
+use finding::{Excuse, Finding, Level};
+use trial::Trial;
 
 #[derive(Serialize)]
 struct Json<'a> {
@@ -30,14 +33,28 @@ struct Json<'a> {
 
 pub fn run(options: &Doctor, output: &mut Output) -> Done {
     let mut findings = Vec::new();
-    // What decides first, what explains after; a check is a function that adds findings.
+    // What the library asks first, and then what explains.
+    let utmps = services::utmps(&mut findings);
+    let broker = broker::check(&utmps, &mut findings);
     let helper = helper::check(options.helper.as_deref(), &mut findings);
-    let checks: [fn(&mut Vec<Finding>); 4] =
-        [stores::check, lock::check, confinement::check, services::check];
-    for check in checks {
-        check(&mut findings);
+    stores::check(utmps, &mut findings);
+    lock::check(&mut findings);
+    let no_new_privs = confinement::check(broker, &mut findings);
+    services::wtmpdb(broker, &mut findings);
+    let tried = trial::check(
+        &Trial { broker, helper: helper.as_deref(), no_new_privs, utmps },
+        &mut findings,
+    );
+    for finding in findings.iter_mut().filter(|finding| finding.level == Level::Error) {
+        let excused = match finding.excuse {
+            Excuse::None => false,
+            Excuse::Broker => tried.by_broker,
+            Excuse::Kept => tried.kept,
+        };
+        if excused {
+            finding.level = Level::Warning;
+        }
     }
-    trial::check(helper.as_deref(), &mut findings);
     let recorded = !findings.iter().any(|finding| finding.level == Level::Error);
     if output.json {
         let mut object = Object::open(output)?;

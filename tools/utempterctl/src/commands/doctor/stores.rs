@@ -9,16 +9,23 @@ use login_records::store::{UTMP_PATH, WTMP_PATH};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::Group;
 
-use super::finding::{Finding, Level, quoted, shown};
+use super::finding::{Excuse, Finding, Level, quoted, shown};
 use super::helper::owner;
+use super::services::Utmps;
 
-pub fn check(findings: &mut Vec<Finding>) {
+pub fn check(utmps: Utmps, findings: &mut Vec<Finding>) {
+    if utmps != Utmps::Absent {
+        // It takes the files' place, for the helper and for the broker.
+        findings.push(Finding::new("utmp", Level::Ok, "utmps has the place of the files"));
+        return;
+    }
     let group = Group::from_name("utmp").ok().flatten();
     if group.is_none() {
         findings.push(
             Finding::new("group", Level::Error, "there is no group utmp")
                 .cause("the stores and the helper are to belong to it")
-                .remedy("groupadd --system utmp"),
+                .remedy("groupadd --system utmp")
+                .unless(Excuse::Broker),
         );
     }
     let gid = group.map(|group| group.gid.as_raw());
@@ -28,10 +35,6 @@ pub fn check(findings: &mut Vec<Finding>) {
 
 fn utmp(gid: Option<u32>, findings: &mut Vec<Finding>) {
     let path = real(UTMP_PATH);
-    if Path::new(super::services::UTMPS).exists() && !path.exists() {
-        findings.push(Finding::new("utmp", Level::Ok, "kept by utmps"));
-        return;
-    }
     if exists("utmp", &path, Level::Error, findings) {
         file("utmp", &path, gid, findings);
         tmpfiles(&path, findings);
@@ -78,7 +81,8 @@ fn exists(check: &'static str, path: &Path, level: Level, findings: &mut Vec<Fin
             findings.push(
                 Finding::new(check, level, text)
                     .cause("a store that does not exist is switched off; nobody makes it anew")
-                    .remedy(make(path)),
+                    .remedy(make(path))
+                    .unless(Excuse::Kept),
             );
             false
         }
@@ -99,7 +103,8 @@ fn file(check: &'static str, path: &Path, gid: Option<u32>, findings: &mut Vec<F
         findings.push(
             Finding::new(check, Level::Error, text)
                 .cause("the helper writes it as group utmp")
-                .remedy(format!("chgrp utmp {own} && chmod 0664 {own}")),
+                .remedy(format!("chgrp utmp {own} && chmod 0664 {own}"))
+                .unless(Excuse::Broker),
         );
     }
     if mode & 0o002 != 0 {
