@@ -22,6 +22,7 @@ mod write;
 
 use core::ffi::{c_char, c_int};
 
+pub use account::{Account, account_of, logname};
 pub use arguments::{Operation, parse};
 pub use host::check as check_host;
 pub use refusal::Refusal;
@@ -30,16 +31,20 @@ pub use terminal::parse_pid;
 /// The pty's master.
 const MASTER: c_int = 0;
 
-/// Runs the helper; returns its exit status: 0, or an errno value.
+/// Whose account a uid is.
+pub type Accounts = fn(u32) -> Result<Account, Refusal>;
+
+/// Runs the helper, with `accounts` to look the login name up in; returns its exit status: 0,
+/// or an errno value.
 ///
 /// # Safety
 ///
 /// `argv` is an array of `argc` strings that end in NUL, as main gets it.
 #[allow(unsafe_code)]
-pub unsafe fn main(argc: c_int, argv: *const *const c_char) -> c_int {
+pub unsafe fn main(argc: c_int, argv: *const *const c_char, accounts: Accounts) -> c_int {
     // SAFETY: the caller's contract.
     let arguments = unsafe { sys::Arguments::new(argc, argv) };
-    match run(arguments) {
+    match run(arguments, accounts) {
         Ok(()) => 0,
         Err(refusal) => {
             report::refused(&refusal);
@@ -48,13 +53,13 @@ pub unsafe fn main(argc: c_int, argv: *const *const c_char) -> c_int {
     }
 }
 
-fn run(arguments: sys::Arguments) -> Result<(), Refusal> {
+fn run(arguments: sys::Arguments, accounts: Accounts) -> Result<(), Refusal> {
     ground::prepare()?;
     let lent = privilege::lay_down()?;
     let operation = parse(arguments.iter())?;
     let pid = terminal::pid()?;
     let uid = sys::real_uid();
     let line = terminal::line(MASTER, uid)?;
-    let account = account::of(uid)?;
+    let account = accounts(uid)?;
     write::session(&lent, operation, line, pid, account.name())
 }
