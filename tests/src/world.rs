@@ -206,8 +206,6 @@ impl World {
     pub const WTMP: &'static str = "/var/log/wtmp";
     /// Our library, where it is not the system's.
     pub const OURS: &'static str = "/tmp/lib/ours.so";
-    /// The name of the helper that has a C library, beside one that has none.
-    pub const OTHER_HELPER: &'static str = "utempter-nss";
     /// The compiled `c/client.c`.
     pub const CLIENT: &'static str = "/tmp/bin/client";
     /// What clients have written down.

@@ -58,6 +58,9 @@ unsafe extern "C" fn begin(stack: *const usize, program: *mut u8) -> ! {
         if !protected.is_some_and(|protected| protect(protected)) {
             libc::_exit(libc::ENOEXEC);
         }
+        if !hold_descriptors() {
+            libc::_exit(libc::EBADF);
+        }
         let argc = *stack as c_int;
         ARGV = stack.add(1).cast();
         environ = ARGV.add(*stack + 1);
@@ -128,5 +131,22 @@ fn protect((begin, end): (usize, usize)) -> bool {
         let begin = begin & !(page - 1);
         // SAFETY: nothing in there is written to any more.
         unsafe { libc::mprotect(begin as *mut _, end - begin, libc::PROT_READ) == 0 }
+    })
+}
+
+/// Opens what the caller has closed of descriptors 0 to 2, if anything has been lent, as the
+/// start of a C library does: no other file may get one of these numbers.
+fn hold_descriptors() -> bool {
+    // SAFETY: any number may be asked about.
+    let is_open = |fd| unsafe { libc::fcntl(fd, libc::F_GETFD) >= 0 };
+    // SAFETY: these always succeed.
+    let is_lent =
+        || unsafe { libc::getuid() != libc::geteuid() || libc::getgid() != libc::getegid() };
+    (0..=2).all(|fd| {
+        // Not to be read from: 0 is no terminal's then.
+        let mode = if fd == 0 { libc::O_WRONLY } else { libc::O_RDWR };
+        // SAFETY: the path ends in NUL.
+        let open = || unsafe { libc::open64(c"/dev/null".as_ptr(), mode | libc::O_NOFOLLOW) };
+        is_open(fd) || !is_lent() || open() == fd
     })
 }

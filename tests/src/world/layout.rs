@@ -114,8 +114,7 @@ fn fill(private: &Path, side: Side, utmp: u32) -> Result {
     let helpers = private.join("lib/utempter");
     fs::create_dir(&helpers)?;
     fs::set_permissions(&helpers, Permissions::from_mode(0o755))?;
-    let beside = installed.with_file_name(World::OTHER_HELPER);
-    for installed in [&installed, &beside].into_iter().filter(|file| file.exists()) {
+    for installed in [Some(installed.clone()), place::other_helper(&installed)].iter().flatten() {
         let helper = helpers.join(installed.file_name().ok_or("a file without a name")?);
         copy(installed, &helper)?;
         chown(&helper, Some(0), Some(utmp))?;
