@@ -55,7 +55,7 @@ unsafe extern "C" fn begin(stack: *const usize, program: *mut u8) -> ! {
     // that is stored anywhere.
     unsafe {
         let protected = relocate(program);
-        if !protected.is_some_and(|protected| protect(protected)) {
+        if !protected.is_some_and(protect) {
             libc::_exit(libc::ENOEXEC);
         }
         if !hold_descriptors() {
