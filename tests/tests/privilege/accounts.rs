@@ -294,7 +294,9 @@ fn nobody_there() -> Result {
 }
 
 pub fn cases() -> Vec<Case> {
-    let case = |name, body: fn() -> Result| Case::world(name, Side::Ours, move |_| body());
+    let case = |name, body: fn() -> Result| {
+        Case::world(name, Side::Ours, move |_| other().and_then(|_| body()))
+    };
     vec![
         case("login names: LOGNAME chooses as with the other helper", lognames),
         case("login names: odd lines of passwd are the other helper's", odd_lines),
