@@ -16,6 +16,9 @@ CARGOFLAGS ?=
 CARGO_TARGET_DIR ?= target
 # lld links the library within cargo; where there is none, GNU ld makes it from the static archive.
 LINKER ?= auto
+# auto: on x86-64 and aarch64 `utempter` is the freestanding helper, with `utempter-nss` beside it
+# for what that leaves to it. dynamic: `utempter` is the dynamic one, alone.
+HELPER ?= auto
 INSTALL = install
 LN_S = ln -sfn
 
@@ -29,7 +32,7 @@ triplet = $(or $(shell $(CC) -print-multiarch 2>/dev/null),$(shell uname -m)-lin
 # No jobserver: cargo has its own.
 cargo = MAKEFLAGS= $(CARGO)
 
-export AR CARGO CARGOFLAGS CARGO_TARGET_DIR CC LDFLAGS LINKER MAKE
+export AR CARGO CARGOFLAGS CARGO_TARGET_DIR CC HELPER LDFLAGS LINKER MAKE
 export DESTDIR FULL libexecdir built functions version rust_version
 
 .PHONY: all install uninstall stage stage-gnu-ld test check demo fuzz bench header clean help
@@ -58,14 +61,18 @@ install:
 		printf '.so man3/utempter.3\n' > '$(DESTDIR)$(man3dir)/'$$name.3 || exit 1; \
 		chmod 644 '$(DESTDIR)$(man3dir)/'$$name.3 || exit 1; \
 	done
-	$(INSTALL) -p -m 2711 $(if $(DESTDIR),,-o root -g utmp) '$(built)/utempter' \
-		'$(DESTDIR)$(libexecdir)/utempter/utempter'
+	for name in utempter-nss utempter; do \
+		[ -e '$(built)/'$$name ] || { rm -f '$(DESTDIR)$(libexecdir)/utempter/'$$name; continue; }; \
+		$(INSTALL) -p -m 2711 $(if $(DESTDIR),,-o root -g utmp) '$(built)/'$$name \
+			'$(DESTDIR)$(libexecdir)/utempter/'$$name || exit 1; \
+	done
 
 uninstall:
 	rm -f '$(DESTDIR)$(libdir)/libutempter.so.$(version)' '$(DESTDIR)$(libdir)/libutempter.so.0' \
 		'$(DESTDIR)$(libdir)/libutempter.so' '$(DESTDIR)$(libdir)/libutempter.a' \
 		'$(DESTDIR)$(includedir)/utempter.h' '$(DESTDIR)$(pkgconfigdir)/libutempter.pc' \
-		'$(DESTDIR)$(man8dir)/utempter.8' '$(DESTDIR)$(libexecdir)/utempter/utempter'
+		'$(DESTDIR)$(man8dir)/utempter.8' '$(DESTDIR)$(libexecdir)/utempter/utempter' \
+		'$(DESTDIR)$(libexecdir)/utempter/utempter-nss'
 	for name in utempter libutempter $(functions); do rm -f '$(DESTDIR)$(man3dir)/'$$name.3; done
 	rmdir '$(DESTDIR)$(libexecdir)/utempter' 2>/dev/null || :
 

@@ -77,6 +77,16 @@ impl Stage {
     pub fn helper(&self) -> PathBuf {
         self.libdir().join("utempter/utempter")
     }
+
+    /// The helper that has a C library: the one beside a helper that has none, or the only one.
+    pub fn dynamic_helper(&self) -> PathBuf {
+        other_helper(&self.helper()).unwrap_or_else(|| self.helper())
+    }
+
+    /// The helper that has no C library under it, where there is one.
+    pub fn freestanding_helper(&self) -> Option<PathBuf> {
+        other_helper(&self.helper()).map(|_| self.helper())
+    }
 }
 
 /// The name every program links against, in Debian's place.
@@ -87,6 +97,11 @@ pub fn system_library() -> PathBuf {
 /// The helper that Debian's library and programs start.
 pub fn system_helper() -> PathBuf {
     Path::new("/usr/lib").join(triplet()).join("utempter/utempter")
+}
+
+/// The helper that has a C library, if it is another than this one.
+pub fn other_helper(helper: &Path) -> Option<PathBuf> {
+    Some(helper.with_file_name("utempter-nss")).filter(|file| file.exists())
 }
 
 /// The file of Debian's own C library.

@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use utempter_tests::place::{self, Stage};
-use utempter_tests::{Case, Outcome, bounded, elf, run};
+use utempter_tests::{Case, Outcome, Skip, bounded, elf, run};
 
 /// As Debian's libutempter0 has it, and its symbols file lists it.
 const EXPORTS: [&str; 8] = [
@@ -44,9 +44,14 @@ fn of_stage(linker: &str, stage: Stage) -> Vec<Case> {
         case("names and versions", |stage| exports(&stage.library())),
         case("names and versions are Debian's", equal_to_debian),
         case("SONAME and needs", soname_and_needs),
-        case("the helper needs libc alone", |stage| needs_libc_alone(&stage.helper())),
+        case("the dynamic helper needs libc alone", |stage| {
+            needs_libc_alone(&stage.dynamic_helper())
+        }),
+        case("the freestanding helper needs and exports nothing", freestanding),
         case("no panic and no std in the library", |stage| free_of_std(&stage.library())),
-        case("no panic and no std in the helper", |stage| free_of_std(&stage.helper())),
+        case("no panic and no std in the helpers", |stage| {
+            free_of_std(&stage.helper()).and_then(|()| free_of_std(&stage.dynamic_helper()))
+        }),
         case("abidiff finds nothing", abidiff),
     ]
 }
@@ -80,6 +85,16 @@ fn soname_and_needs(stage: &Stage) -> Outcome {
 
 fn needs_libc_alone(file: &Path) -> Outcome {
     equal(elf::dynamic(file)?.needed, vec!["libc.so.6".to_owned()])
+}
+
+fn freestanding(stage: &Stage) -> Outcome {
+    let helper = stage.freestanding_helper().ok_or_else(no_freestanding)?;
+    let dynamic = elf::dynamic(&helper)?;
+    equal((dynamic.needed, dynamic.exports), (Vec::new(), BTreeSet::new()))
+}
+
+fn no_freestanding() -> Skip {
+    Skip("make stage has left out the freestanding helper (HELPER=dynamic, or this machine)".into())
 }
 
 fn free_of_std(file: &Path) -> Outcome {

@@ -2,6 +2,7 @@
 
 use core::ffi::CStr;
 
+use crate::privilege::Lent;
 use crate::refusal::Refusal;
 use crate::sys;
 
@@ -10,15 +11,16 @@ const LOGNAME: &[u8] = b"LOGNAME=";
 const LONGEST: usize = 256;
 
 /// A login name, cut to the 32 bytes of `ut_user`.
-pub(crate) struct Account {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Account {
     bytes: [u8; 32],
 }
 
 impl Account {
     /// Takes over a name that the user database has given.
-    pub(crate) fn named(name: &CStr) -> Account {
+    pub fn named(name: &[u8]) -> Account {
         let mut bytes = [0; 32];
-        for (to, from) in bytes.iter_mut().zip(name.to_bytes()) {
+        for (to, from) in bytes.iter_mut().zip(name) {
             *to = *from;
         }
         Account { bytes }
@@ -32,7 +34,11 @@ impl Account {
 
 /// The account of the real uid. Several accounts may share one: the one that LOGNAME names
 /// is taken where it has this very uid, and by the name that the database gives it.
-pub(crate) fn of(uid: u32) -> Result<Account, Refusal> {
+///
+/// # Errors
+///
+/// `ESRCH` for a uid without an account; others as getpwuid_r(3) gives them.
+pub fn account_of(uid: u32, _: &Lent) -> Result<Account, Refusal> {
     let named = logname().and_then(|name| sys::account_named(name, uid));
     match named {
         Some(account) => Ok(account),
@@ -41,7 +47,8 @@ pub(crate) fn of(uid: u32) -> Result<Account, Refusal> {
     }
 }
 
-fn logname() -> Option<&'static CStr> {
+/// The value of LOGNAME, where it can be the name of an account.
+pub fn logname() -> Option<&'static CStr> {
     let entry = sys::environment().find(|entry| entry.to_bytes().starts_with(LOGNAME))?;
     let value = entry.to_bytes_with_nul().get(LOGNAME.len()..)?;
     let name = CStr::from_bytes_with_nul(value).ok()?;

@@ -24,24 +24,30 @@ use core::ffi::{c_char, c_int};
 
 use login_records::claim;
 
+pub use account::{Account, account_of, logname};
 pub use arguments::{Operation, parse};
 pub use login_records::check_host;
+pub use privilege::Lent;
 pub use refusal::Refusal;
 pub use terminal::parse_pid;
 
 /// The pty's master.
 const MASTER: c_int = 0;
 
-/// Runs the helper; returns its exit status: 0, or an errno value.
+/// Finds the account of a uid, when all that has been lent is laid down.
+pub type Accounts = fn(u32, &Lent) -> Result<Account, Refusal>;
+
+/// Runs the helper, with `accounts` to look the login name up in; returns its exit status: 0,
+/// or an errno value.
 ///
 /// # Safety
 ///
 /// `argv` is an array of `argc` strings that end in NUL, as main gets it.
 #[allow(unsafe_code)]
-pub unsafe fn main(argc: c_int, argv: *const *const c_char) -> c_int {
+pub unsafe fn main(argc: c_int, argv: *const *const c_char, accounts: Accounts) -> c_int {
     // SAFETY: the caller's contract.
     let arguments = unsafe { sys::Arguments::new(argc, argv) };
-    match run(arguments) {
+    match run(arguments, accounts) {
         Ok(()) => 0,
         Err(refusal) => {
             report::refused(&refusal);
@@ -50,13 +56,13 @@ pub unsafe fn main(argc: c_int, argv: *const *const c_char) -> c_int {
     }
 }
 
-fn run(arguments: sys::Arguments) -> Result<(), Refusal> {
+fn run(arguments: sys::Arguments, accounts: Accounts) -> Result<(), Refusal> {
     ground::prepare()?;
     let lent = privilege::lay_down()?;
     let operation = parse(arguments.iter())?;
     let pid = terminal::pid()?;
     let uid = sys::real_uid();
     let line = claim(MASTER, uid).map_err(refusal::of_claim)?;
-    let account = account::of(uid)?;
+    let account = accounts(uid, &lent)?;
     write::session(&lent, operation, line, pid, account.name())
 }

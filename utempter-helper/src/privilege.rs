@@ -8,7 +8,7 @@ use crate::sys;
 /// The effective ids the helper was started with. They stay as the saved ones: given up for
 /// good, the saved gid would let the caller's own prlimit(2) at the running helper.
 #[derive(Debug)]
-pub(crate) struct Lent {
+pub struct Lent {
     uid: Ids,
     gid: Ids,
 }
@@ -29,7 +29,11 @@ pub(crate) fn lay_down() -> Result<Lent, Refusal> {
 
 impl Lent {
     /// Runs `action` with what was lent, and lays it down again.
-    pub(crate) fn with<T>(&self, action: impl FnOnce() -> T) -> Result<T, Refusal> {
+    ///
+    /// # Errors
+    ///
+    /// As setresuid(2) and setresgid(2) have it.
+    pub fn with<T>(&self, action: impl FnOnce() -> T) -> Result<T, Refusal> {
         let result = self.take().map(|()| action());
         // Also where only one of the two could be taken: what follows is a report to files
         // of the caller's choice.

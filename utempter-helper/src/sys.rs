@@ -10,8 +10,6 @@ use login_records::Errno;
 use crate::account::Account;
 use crate::privilege::Ids;
 
-// The libc crate, without std, does not name the library it declares.
-#[link(name = "c")]
 unsafe extern "C" {
     static environ: *const *const c_char;
 }
@@ -191,7 +189,9 @@ fn account(
     match look_up(entry.as_mut_ptr(), room.as_mut_ptr().cast(), ENTRY, &mut found) {
         0 if found.is_null() => Err(Errno::ESRCH),
         // SAFETY: the entry has been filled in, and its name ends in NUL within `room`.
-        0 => unsafe { Ok((Account::named(CStr::from_ptr((*found).pw_name)), (*found).pw_uid)) },
+        0 => unsafe {
+            Ok((Account::named(CStr::from_ptr((*found).pw_name).to_bytes()), (*found).pw_uid))
+        },
         errno => Err(Errno(errno)),
     }
 }

@@ -57,7 +57,8 @@ pub(super) fn enter(directory: &Path, side: Side) -> Result {
     mount_at(Some("tmpfs"), &private, Some("tmpfs"), MsFlags::MS_NODEV, "mode=1777")?;
     fill(&private, side, utmp)?;
     bind(&private.join("lib/libutempter.so.0"), &place::c_library()?)?;
-    bind(&private.join("lib/utempter"), &place::system_helper())?;
+    let helpers = place::system_helper();
+    bind(&private.join("lib/utempter"), helpers.parent().ok_or("a helper in no directory")?)?;
 
     bind(&directory.join("run"), "/run".as_ref())?;
     if !Path::new("/var/run").is_symlink() {
@@ -109,10 +110,17 @@ fn fill(private: &Path, side: Side, utmp: u32) -> Result {
     if side == Side::Broker || side == Side::Both {
         copy(&place::Stage::main().broker(), &private.join("bin/utempterd"))?;
     }
-    let helper = private.join("lib/utempter");
-    copy(&installed, &helper)?;
-    chown(&helper, Some(0), Some(utmp))?;
-    Ok(fs::set_permissions(&helper, Permissions::from_mode(0o2711))?)
+    // The directory of the helper's, with what lies beside it.
+    let helpers = private.join("lib/utempter");
+    fs::create_dir(&helpers)?;
+    fs::set_permissions(&helpers, Permissions::from_mode(0o755))?;
+    for installed in [Some(installed.clone()), place::other_helper(&installed)].iter().flatten() {
+        let helper = helpers.join(installed.file_name().ok_or("a file without a name")?);
+        copy(installed, &helper)?;
+        chown(&helper, Some(0), Some(utmp))?;
+        fs::set_permissions(&helper, Permissions::from_mode(0o2711))?;
+    }
+    Ok(())
 }
 
 fn copy(from: &Path, to: &Path) -> Result {

@@ -5,7 +5,9 @@ use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
@@ -31,6 +33,7 @@ const LIMIT: Duration = Duration::from_secs(25);
 /// How the helper is to be started. To begin with: by alice, with a login's environment, as
 /// `utempter add host`, with her pty's master as fd 0.
 pub struct Attempt {
+    pub helper: PathBuf,
     pub master: OwnedFd,
     pub argv: Vec<CString>,
     pub environment: Vec<CString>,
@@ -71,6 +74,7 @@ impl Attempt {
         ];
         let ids = (ALICE.uid, ALICE.gid);
         Attempt {
+            helper: place::system_helper(),
             master,
             argv: ["utempter", "add", "host"].map(c_string).into(),
             environment: environment.map(c_string).into(),
@@ -172,7 +176,7 @@ impl Attempt {
     }
 
     fn exec(&mut self, output: &File, error: &File) -> ! {
-        let path = c_string(place::system_helper().to_string_lossy().as_bytes());
+        let path = c_string(self.helper.as_os_str().as_bytes());
         let fds = [self.master.as_raw_fd(), output.as_raw_fd(), error.as_raw_fd()];
         let mut prepared = (0..).zip(fds).try_for_each(|(number, fd)| sys::dup2(fd, number));
         prepared = prepared.and_then(|()| sys::close_from(3, false));

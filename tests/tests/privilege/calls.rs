@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -16,9 +17,9 @@ const LOG: &str = "/run/strace";
 
 /// A call with its arguments and result, and the effective gid it was made with.
 #[derive(Debug)]
-struct Call {
-    text: String,
-    gid: u32,
+pub struct Call {
+    pub text: String,
+    pub gid: u32,
 }
 
 impl Call {
@@ -34,8 +35,15 @@ impl Call {
     }
 }
 
+/// Each helper that is installed: that of the first is the name that everybody knows.
+fn helpers() -> Vec<PathBuf> {
+    let helper = place::system_helper();
+    let other = place::other_helper(&helper);
+    std::iter::once(helper).chain(other).collect()
+}
+
 /// What the helper calls to do this for alice, on a pty of hers.
-fn trace(words: &[&str], environment: &[&str]) -> Result<Vec<Call>> {
+pub fn trace(helper: &Path, words: &[&str], environment: &[&str]) -> Result<Vec<Call>> {
     let attempt = Attempt::new()?;
     let strace = place::program("strace", "strace")?;
     let mut command = Command::new(strace);
@@ -43,7 +51,7 @@ fn trace(words: &[&str], environment: &[&str]) -> Result<Vec<Call>> {
     for entry in environment {
         command.args(["-E", entry]);
     }
-    command.arg(place::system_helper()).args(words);
+    command.arg(helper).args(words);
     command.stdin(Stdio::from(attempt.master.as_fd().try_clone_to_owned()?));
     let output = bounded::run(&mut command, Duration::from_secs(15))?;
     if !output.text.is_empty() {
@@ -79,7 +87,11 @@ fn effective(line: &str) -> Result<Option<u32>> {
 /// The group is laid down before the first look at anything, taken back to open the two
 /// files, and laid down again.
 fn lookups() -> Result {
-    let calls = trace(&["add", "host"], &["LOGNAME=bob"])?;
+    helpers().iter().try_for_each(|helper| lookups_of(helper))
+}
+
+fn lookups_of(helper: &Path) -> Result {
+    let calls = trace(helper, &["add", "host"], &["LOGNAME=bob"])?;
     let utmp = fs::metadata(World::UTMP)?.gid();
     if !calls.iter().any(|call| call.is_lookup() && call.text.contains("/etc/passwd")) {
         return Err("no lookup was seen: the test shows nothing".into());
@@ -115,7 +127,7 @@ fn lookups() -> Result {
     }
 }
 
-/// Behind the loader's and the C library's.
+/// Behind the loader's and the C library's, and a helper's that has handed over.
 fn own_calls(calls: &[Call]) -> &[Call] {
     let first = calls.iter().position(|call| call.text.starts_with("rt_sigaction(SIGHUP"));
     &calls[first.unwrap_or_default()..]
@@ -149,11 +161,12 @@ fn named_files() -> Result {
         names.iter().map(|name| format!("{name}=/tmp/home/trap/{name}")).collect();
     let mut entries: Vec<&str> = entries.iter().map(String::as_str).collect();
     entries.extend(["UTEMPTER_DEBUG=1", "LANG=de_DE.UTF-8", "LC_ALL=de_DE.UTF-8", "LD_BIND_NOW=1"]);
-    for words in [&["add", "host"][..], &["add", "\t"], &["del"]] {
+    let words = [&["add", "host"][..], &["add", "\t"], &["del"]];
+    for (helper, words) in helpers().iter().flat_map(|helper| words.map(|words| (helper, words))) {
         let calls = match words {
             // The reason on stderr, which is strace's too.
-            ["add", "\t"] => trace(words, &entries[..names.len()])?,
-            _ => trace(words, &entries)?,
+            ["add", "\t"] => trace(helper, words, &entries[..names.len()])?,
+            _ => trace(helper, words, &entries)?,
         };
         let trap = calls.iter().skip(1).find(|call| call.text.contains("/tmp/home/trap"));
         if let Some(call) = trap {
@@ -167,8 +180,8 @@ fn named_files() -> Result {
 }
 
 /// How often the user database is asked.
-fn opens_of_passwd(environment: &[&str]) -> Result<usize> {
-    let calls = trace(&["add", "host"], environment)?;
+fn opens_of_passwd(helper: &Path, environment: &[&str]) -> Result<usize> {
+    let calls = trace(helper, &["add", "host"], environment)?;
     Ok(calls
         .iter()
         .filter(|call| call.text.starts_with("openat(AT_FDCWD, \"/etc/passwd\""))
@@ -177,9 +190,10 @@ fn opens_of_passwd(environment: &[&str]) -> Result<usize> {
 
 /// A C library puts the name that it looks for on its stack, and passes it to modules.
 fn long_names() -> Result {
+    let helper = helpers().pop().ok_or("no helper")?;
     let long = format!("LOGNAME={}", "a".repeat(100_000));
     for (entry, times) in [("LOGNAME=alice", 1), ("LOGNAME=bob", 2), ("X=", 1), (&long, 1)] {
-        let seen = opens_of_passwd(&[entry])?;
+        let seen = opens_of_passwd(&helper, &[entry])?;
         if seen != times {
             let entry = &entry[..entry.len().min(20)];
             return Err(format!("{entry}: {seen} lookups, not {times}").into());
@@ -194,10 +208,14 @@ const DOCUMENTED: &str = "a helper's system calls are those in the documentation
 /// The calls of one add, each as group and name, with what differs between C libraries in
 /// one word.
 fn summary(calls: &[Call]) -> Result<Vec<String>> {
+    summary_of(own_calls(calls))
+}
+
+fn summary_of(calls: &[Call]) -> Result<Vec<String>> {
     let utmp = fs::metadata(World::UTMP)?.gid();
     let mut lines: Vec<String> = Vec::new();
     let (mut claims, mut looks_up) = (false, false);
-    for call in own_calls(calls) {
+    for call in calls {
         looks_up &= call.name() != "setresgid";
         let name = match call.name() {
             _ if looks_up => "(names)",
@@ -219,18 +237,35 @@ fn summary(calls: &[Call]) -> Result<Vec<String>> {
 }
 
 fn documented() -> Result {
+    let helper = place::system_helper();
+    match place::other_helper(&helper) {
+        None => documented_in(1, summary(&traced(&helper)?)?),
+        Some(other) => {
+            documented_in(1, summary(&traced(&other)?)?)?;
+            // All that it calls, from its very first instruction.
+            let calls = traced(&helper)?;
+            documented_in(3, summary_of(calls.get(1..).ok_or("no calls")?)?)
+        }
+    }
+}
+
+fn traced(helper: &Path) -> Result<Vec<Call>> {
+    for store in [World::UTMP, World::WTMP] {
+        fs::write(store, "")?;
+    }
+    trace(helper, &["add", "host"], &["LOGNAME=alice"])
+}
+
+/// Compared with the table that is this part of the text.
+fn documented_in(part: usize, seen: Vec<String>) -> Result {
     // Taken in here: the source tree may be where a world has something else.
     let text = include_str!("../../../docs/helper-system-calls.md");
-    let table = text.split("```").nth(1).ok_or("no table")?;
+    let table = text.split("```").nth(part).ok_or("no table")?;
     let expected: Vec<String> = table
         .lines()
         .skip(2)
         .map(|line| line.split_whitespace().take(2).collect::<Vec<_>>().join(" "))
         .collect();
-    for store in [World::UTMP, World::WTMP] {
-        fs::write(store, "")?;
-    }
-    let seen = summary(&trace(&["add", "host"], &["LOGNAME=alice"])?)?;
     let differs = seen.iter().zip(&expected).position(|(seen, expected)| seen != expected);
     match differs.unwrap_or(seen.len().min(expected.len())) {
         at if at < seen.len().max(expected.len()) => Err(format!(

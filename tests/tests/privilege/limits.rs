@@ -1,8 +1,10 @@
 //! Limits of the caller's making.
 
+use std::path::Path;
+
 use nix::libc;
 use nix::sys::resource::{Resource, setrlimit};
-use utempter_tests::{Case, Side};
+use utempter_tests::{Case, Side, Skip, place};
 
 use crate::attempt::{Attempt, Result};
 use crate::scene::{Expect, Row, Scene};
@@ -60,6 +62,32 @@ fn every_limit() -> Result {
     Ok(())
 }
 
+/// A stack that is enough for the helper with a C library is enough for the one without. (With
+/// the smallest ones this process itself does not get as far as exec.)
+fn small_stacks() -> Result {
+    let helper = place::system_helper();
+    let Some(other) = place::other_helper(&helper) else {
+        return Err(Skip("no freestanding helper is installed here".into()).into());
+    };
+    for size in (1..=24).map(|n| n * 8192) {
+        let recorded = |helper: &Path| -> Result<bool> {
+            let mut attempt = limited(Resource::RLIMIT_STACK, size)?;
+            attempt.helper = helper.into();
+            let scene = Scene::new()?;
+            let ended = attempt.run()?;
+            Ok(ended.is_exit(0) && scene.whole()?.len() == 2)
+        };
+        let (ours, others) = (recorded(&helper)?, recorded(&other)?);
+        if !ours && (others || size == 24 * 8192) {
+            return Err(format!("{size}: {ours}, and the other {others}").into());
+        }
+    }
+    Ok(())
+}
+
 pub fn cases() -> Vec<Case> {
-    vec![Case::world("every small limit", Side::Ours, |_| every_limit())]
+    vec![
+        Case::world("every small limit", Side::Ours, |_| every_limit()),
+        Case::world("small stacks do for the freestanding helper", Side::Ours, |_| small_stacks()),
+    ]
 }

@@ -4,6 +4,7 @@
 //! on descriptor 1. Where it is telling, the same is tried on the C library, and what that
 //! does is a test too.
 
+mod accounts;
 mod arguments;
 mod attempt;
 mod callers;
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
     cases.extend(namespaces::cases());
     cases.extend(calls::cases());
     cases.extend(syslog::cases());
+    cases.extend(accounts::cases());
     run(cases)
 }
 

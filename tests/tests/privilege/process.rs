@@ -204,11 +204,17 @@ fn no_core() -> Result {
     Ok(())
 }
 
-/// What the linker and loader do for it.
+/// What the linker and loader do for each helper.
 fn built() -> Result {
+    let stage = place::Stage::main();
+    protected(&stage.dynamic_helper(), &["libc.so.6"])?;
+    stage.freestanding_helper().map_or(Ok(()), |helper| protected(&helper, &[]))
+}
+
+fn protected(helper: &Path, needs: &[&str]) -> Result {
     let readelf = place::program("readelf", "binutils")?;
     let mut command = Command::new(readelf);
-    command.env("LC_ALL", "C").args(["-W", "-h", "-l", "-d"]).arg(place::Stage::main().helper());
+    command.env("LC_ALL", "C").args(["-W", "-h", "-l", "-d", "-r"]).arg(helper);
     let text = bounded::run(&mut command, Duration::from_secs(10))?.text()?;
     let lines: Vec<String> =
         text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
@@ -224,21 +230,48 @@ fn built() -> Result {
             return Err(format!("no {wanted:?} in\n{text}").into());
         }
     }
-    for other in [&["RPATH"][..], &["RUNPATH"], &["TEXTREL"], &["LOAD", "RWE"]] {
+    let none: &[&[&str]] = &[&["INTERP"], &["(RELR)"], &["IRELATIV"], &["TLS"]];
+    let other = [&["RPATH"][..], &["RUNPATH"], &["TEXTREL"], &["LOAD", "RWE"]];
+    // Whatever has no loader starts with what it knows of itself.
+    let own = if needs.is_empty() { none } else { &[] };
+    for other in other.iter().chain(own) {
         if has(other) {
             return Err(format!("{other:?} in\n{text}").into());
         }
     }
     let needed: Vec<&String> = lines.iter().filter(|line| line.contains("NEEDED")).collect();
-    match needed[..] {
-        [one] if one.ends_with("[libc.so.6]") => Ok(()),
-        _ => Err(format!("it needs {needed:?}").into()),
+    let is = |(needed, name): (&&String, &&str)| needed.ends_with(&format!("[{name}]"));
+    match needed.len() == needs.len() && needed.iter().zip(needs).all(is) {
+        true => Ok(()),
+        false => Err(format!("it needs {needed:?}").into()),
+    }
+}
+
+/// What the freestanding helper has protected by itself, as the kernel sees it while it works.
+fn relocated() -> Result {
+    let helper = place::system_helper();
+    if place::other_helper(&helper).is_none() {
+        return Err(Skip("no freestanding helper is installed here".into()).into());
+    }
+    let mut attempt = Attempt::new()?;
+    let (running, lock) = caught(&mut attempt)?;
+    let maps = fs::read_to_string(format!("/proc/{}/maps", running.helper))?;
+    kill(sys::pid(running.helper), Signal::SIGKILL)?;
+    running.end()?;
+    drop(lock);
+    let own: Vec<&str> = maps.lines().filter(|line| line.ends_with("/utempter")).collect();
+    let with = |flags: &str| own.iter().filter(|line| line.contains(flags)).count();
+    // Code, and before or behind it what is only read; the relocated part is read-only too.
+    match (with(" r-xp "), with(" r--p "), with("wxp "), maps.contains("libc")) {
+        (1, 1.., 0, false) if with(" rw-p ") == 0 => Ok(()),
+        _ => Err(format!("unexpected:\n{maps}").into()),
     }
 }
 
 pub fn cases() -> Vec<Case> {
     vec![
         Case::here("the helper's file has no fixed address, late binding or search path", built),
+        Case::world("the freestanding helper protects itself", Side::Ours, |_| relocated()),
         Case::world("a helper at work is out of alice's reach", Side::Ours, |_| at_work()),
         Case::world("a helper that is killed leaves no core", Side::Ours, |_| no_core()),
     ]

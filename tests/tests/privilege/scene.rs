@@ -5,8 +5,9 @@ use std::os::fd::AsFd;
 
 use nix::errno::Errno;
 use utempter_tests::utmp::{self, DEAD_PROCESS, LOGIN_PROCESS, Record, SIZE, USER_PROCESS};
-use utempter_tests::{Case, Side, World};
+use utempter_tests::{Case, Side, World, place};
 
+use crate::accounts;
 use crate::attempt::{Attempt, Ended, Result};
 use crate::sys;
 use crate::tree::Tree;
@@ -221,7 +222,7 @@ impl Row {
         Row { name, make: Box::new(make), ours, c: c.into() }
     }
 
-    /// As a test for each library.
+    /// As a test for each library, and for each of our helpers.
     pub fn cases(self) -> Vec<Case> {
         let Row { name, make, ours, c } = self;
         let make = std::sync::Arc::new(make);
@@ -231,7 +232,15 @@ impl Row {
                 Scene::expect(&mut make(world)?, &expect).map(drop)
             })
         };
-        let mut cases = vec![case(name, Side::Ours, ours)];
+        let mut cases = vec![case(name, Side::Ours, ours.clone())];
+        if place::Stage::main().freestanding_helper().is_some() {
+            let make = std::sync::Arc::clone(&make);
+            let name = format!("{name} (handed over)");
+            cases.push(Case::world(&name, Side::Ours, move |world| {
+                accounts::hand_over()?;
+                Scene::expect(&mut make(world)?, &ours).map(drop)
+            }));
+        }
         cases.extend(c.map(|c| case(&format!("{name} (the C library)"), Side::C, c)));
         cases
     }

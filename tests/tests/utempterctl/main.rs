@@ -223,7 +223,7 @@ fn stores() -> Vec<Case> {
 fn helpers() -> Vec<Case> {
     let mode = |name: &str, mode, words: &'static [&'static str]| {
         case(name, Side::Ours, move |world| {
-            fs::set_permissions("/tmp/lib/utempter", Permissions::from_mode(mode))?;
+            fs::set_permissions("/tmp/lib/utempter/utempter", Permissions::from_mode(mode))?;
             ill(world, ALICE, words)
         })
     };
