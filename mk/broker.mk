@@ -30,4 +30,4 @@ uninstall-broker:
 
 # The part of `make bench` that is the broker's.
 bench-broker:
-	$(MAKE) bench ONLY=small,memory,records,crowd
+	$(MAKE) bench ONLY=small,one-cpu,memory,records,crowd

@@ -79,9 +79,9 @@ pub fn figures(samples: &Samples, measurement: &str, unit: &str) -> String {
             points.iter().map(|(x, y)| format!("{}: {}", grouped(*x as u64), time(*y))).collect();
         let line = fitted(&points).map_or("too few points".into(), |line| {
             format!(
-                "{} + {:.3} ns a {unit}; off by {:.0}% at most",
+                "{} + {} a {unit}; off by {:.0}% at most",
                 time(line.none),
-                line.each * 1e3,
+                time(line.each),
                 line.away(&points) * 100.0
             )
         });
@@ -108,13 +108,16 @@ pub fn million(samples: &Samples) -> Result<String, Failure> {
     let [theirs, helper, broker] = adds.map(said);
     row("one add, by the line above", theirs, helper, broker);
     // Each finds as many as were added before it: the mean is half of the last.
-    let hours = |way: &str| {
+    let sum = |way: &str| {
         fitted(&points(samples, "records", way)).map_or("not measured".into(), |line| {
             let seconds = (line.none + line.each * count / 2.0) * count / 1e6;
-            format!("{:.1} h of one processor", seconds / 3600.0)
+            match seconds < 1000.0 {
+                true => time(seconds * 1e6),
+                false => format!("{:.1} h", seconds / 3600.0),
+            }
         })
     };
-    row("all of them added, one by one", hours("c"), hours("ours"), hours("broker"));
+    row("all of them added, one by one", sum("c"), sum("ours"), sum("broker"));
     let file = mebibytes(size * PTYS);
     row("utmp, in memory where /run is", file.clone(), file.clone(), file);
     let memory = broker_memory(samples).map_or("not measured".into(), |line| {

@@ -2,6 +2,8 @@
 
 use std::fs::OpenOptions;
 
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
 use utempter_tests::lock::{self, Kind};
 use utempter_tests::utmp::{DEAD_PROCESS, Record, USER_PROCESS};
 use utempter_tests::{Case, Outcome, Side, World, place};
@@ -34,6 +36,7 @@ pub fn cases() -> Vec<Case> {
     };
     vec![
         case("small", small),
+        case("one-cpu", one_cpu),
         case("memory", memory),
         case("records", records),
         case("lock", held),
@@ -91,6 +94,21 @@ fn small(mut ground: Ground<'_>) -> Outcome {
     ways.extend(["bare", "static", "dynamic"].map(|name| format!("{name}=run:{}", program(name))));
     ways.push("socket=socket".into());
     time(&mut ground, "small", 0, SMALL, 0, &ways)
+}
+
+/// Who asks and who answers on one processor: where each has its own, waking the other is what
+/// costs, and the scheduler's choice depends on what else has run.
+fn one_cpu(mut ground: Ground<'_>) -> Outcome {
+    let mut first = CpuSet::new();
+    let allowed = sched_getaffinity(Pid::from_raw(0))?;
+    let cpu = (0..CpuSet::count()).find(|cpu| allowed.is_set(*cpu).unwrap_or(false));
+    first.set(cpu.ok_or("no processor")?)?;
+    sched_setaffinity(Pid::from_raw(0), &first)?;
+    // It inherits that.
+    ground.new_broker()?;
+    let mut ways = libraries(ground.world.side == Side::Both);
+    ways.push("socket=socket".into());
+    time(&mut ground, "one-cpu", 0, SMALL, 0, &ways)
 }
 
 fn memory(mut ground: Ground<'_>) -> Outcome {

@@ -32,8 +32,8 @@ use text::{grouped, promises};
 type Failure = Box<dyn Error + Send + Sync>;
 
 /// What can be measured by itself, with BENCH_ONLY; each but the first is a world's case.
-const MEASUREMENTS: [&str; 7] =
-    ["history", "small", "memory", "records", "lock", "crowd", "programs"];
+const MEASUREMENTS: [&str; 8] =
+    ["history", "small", "one-cpu", "memory", "records", "lock", "crowd", "programs"];
 /// What Linux allows unless told otherwise (drivers/tty/pty.c: NR_UNIX98_PTY_DEFAULT).
 const PTYS_DEFAULT: u64 = 4096;
 
@@ -122,7 +122,9 @@ fn notice_missing(reasons: &mut Reasons) {
     if !ground::has_broker() {
         let reason = "no broker is staged: it needs SQLite's headers (libsqlite3-dev)";
         eprintln!("{reason}");
-        reasons.extend(["small", "memory", "records", "crowd"].map(|name| (name, reason.into())));
+        reasons.extend(
+            ["small", "one-cpu", "memory", "records", "crowd"].map(|name| (name, reason.into())),
+        );
     }
 }
 

@@ -7,22 +7,30 @@ use crate::text::{grouped, table, time};
 /// From nothing at all to a whole add, each beside the C library's.
 pub fn start(samples: &Samples) -> String {
     let rows = [
-        ("socket", "turn", "a socket kept open: asked and answered"),
-        ("socket", "ask", "a socket: connected, greeted, asked, answered, closed"),
-        ("broker", "add", "add by the broker"),
-        ("bare", "run", "an empty program without a C library, started and waited for"),
-        ("static", "run", "the same with glibc, static"),
-        ("dynamic", "run", "the same with glibc, dynamic: the loader too"),
-        ("ours-alone", "add", "our helper, started as the empty programs are"),
-        ("nss-alone", "add", "utempter-nss, started so"),
-        ("c-alone", "add", "the C library's helper, started so"),
-        ("ours", "add", "add by our library and helper"),
-        ("nss", "add", "add by our library and utempter-nss"),
-        ("c", "add", "add by the C library and its helper"),
+        ("one-cpu", "socket", "turn", "a socket kept open: asked and answered, on one processor"),
+        (
+            "one-cpu",
+            "socket",
+            "ask",
+            "a socket: connected, greeted, asked, answered, closed, on one",
+        ),
+        ("one-cpu", "broker", "add", "add by the broker, on one"),
+        ("small", "socket", "turn", "a socket kept open, each side where the scheduler puts it"),
+        ("small", "socket", "ask", "a socket: connected, greeted, asked, answered, closed, so"),
+        ("small", "broker", "add", "add by the broker, so"),
+        ("small", "bare", "run", "an empty program without a C library, started and waited for"),
+        ("small", "static", "run", "the same with glibc, static"),
+        ("small", "dynamic", "run", "the same with glibc, dynamic: the loader too"),
+        ("small", "ours-alone", "add", "our helper, started as the empty programs are"),
+        ("small", "nss-alone", "add", "utempter-nss, started so"),
+        ("small", "c-alone", "add", "the C library's helper, started so"),
+        ("small", "ours", "add", "add by our library and helper"),
+        ("small", "nss", "add", "add by our library and utempter-nss"),
+        ("small", "c", "add", "add by the C library and its helper"),
     ];
     let whole = samples.spread("small", 0, "c", "add");
-    let found = rows.iter().filter_map(|(way, operation, what)| {
-        let spread = samples.spread("small", 0, way, operation)?;
+    let found = rows.iter().filter_map(|(measurement, way, operation, what)| {
+        let spread = samples.spread(measurement, 0, way, operation)?;
         let part = spread.median / whole?.median;
         Some([
             (*what).to_owned(),

@@ -102,6 +102,7 @@ impl Measured<'_> {
         };
         let mut rows = vec![
             pair("small", 0, "add, small caller"),
+            pair("one-cpu", 0, "the same, all on one processor"),
             pair("memory", 256, "add, caller with 256 MiB"),
             pair("memory", 1024, "add, caller with 1 GiB"),
             pair("memory", 4096, "add, caller with 4 GiB"),

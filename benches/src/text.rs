@@ -7,8 +7,9 @@ use crate::rows::Row;
 /// Microseconds in a unit that suits them, with three digits that count.
 pub fn time(micros: f64) -> String {
     let (value, unit) = match micros {
-        micros if micros < 1e3 => (micros, "µs"),
-        micros if micros < 1e6 => (micros / 1e3, "ms"),
+        micros if micros < 0.9995 => (micros * 1e3, "ns"),
+        micros if micros < 999.5 => (micros, "µs"),
+        micros if micros < 999.5e3 => (micros / 1e3, "ms"),
         micros => (micros / 1e6, "s"),
     };
     let digits = if value < 9.995 { 2 } else { usize::from(value < 99.95) };
@@ -75,6 +76,8 @@ mod tests {
         assert_eq!(time(67.12), "67.1 µs");
         assert_eq!(time(811.4), "811 µs");
         assert_eq!(time(1234.0), "1.23 ms");
+        assert_eq!(time(999.7), "1.00 ms");
+        assert_eq!(time(0.3347), "335 ns");
         assert_eq!(time(10_003_000.0), "10.0 s");
         assert_eq!(grouped(0), "0");
         assert_eq!(grouped(1_234_567), "1,234,567");
