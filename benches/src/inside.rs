@@ -139,7 +139,8 @@ fn records(mut ground: Ground<'_>) -> Outcome {
             .collect();
         ground.world.records_before(World::UTMP, &many)?;
         ground.new_broker()?;
-        let ways = libraries(ground.world.side == Side::Both);
+        let mut ways = libraries(ground.world.side == Side::Both);
+        ways.push(format!("bare=run:{}", program("bare")));
         time(&mut ground, "records", count, (rounds, block), 0, &ways)?;
         if let Some(kib) = ground.of_broker("status", "RssAnon:")? {
             ground.note("records", count, "broker memory", kib as f64)?;

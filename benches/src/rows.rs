@@ -203,13 +203,17 @@ impl Measured<'_> {
         }
     }
 
-    /// The same way, with much and with nothing.
+    /// The same way, with much and with nothing: two runs, each by the floor in it.
     fn flat(&self, measurement: &'static str, size: u64, way: &str, what: &str) -> Row {
         let get = |size| self.samples.spread(measurement, size, way, "add");
         let (Some(none), Some(much)) = (get(0), get(size)) else {
             return self.missing(measurement, what);
         };
-        let ratio = much.median / none.median;
+        let floor = |size| self.samples.spread(measurement, size, "bare", "run");
+        let (Some(before), Some(after)) = (floor(0), floor(size)) else {
+            return self.missing(measurement, what);
+        };
+        let ratio = (much.median / after.median) / (none.median / before.median);
         Row {
             what: format!("{what}: ours alone"),
             theirs: format!("{} (none)", time(none.median)),
