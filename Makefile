@@ -34,6 +34,7 @@ cargo = MAKEFLAGS= $(CARGO)
 
 export AR CARGO CARGOFLAGS CARGO_TARGET_DIR CC HELPER LDFLAGS LINKER MAKE
 export DESTDIR FULL libexecdir built functions version rust_version
+export BUILT ONLY WRITE
 
 .PHONY: all install uninstall stage stage-gnu-ld test check demo fuzz bench header clean help
 
@@ -106,8 +107,10 @@ SECONDS = 30
 fuzz:
 	@scripts/fuzz.sh $(SECONDS)
 
-bench:
-	@scripts/bench-history
+# As root: namespaces, and Debian's libutempter0. WRITE=1: docs/performance.md too.
+bench: stage stage-gnu-ld
+	@scripts/check-rust
+	@scripts/bench
 
 header:
 	cbindgen --config cbindgen.toml --output include/utempter.h src/capi.rs

@@ -28,8 +28,6 @@ uninstall-broker:
 		'$(DESTDIR)$(unitdir)/utempterd.service' '$(DESTDIR)$(man7dir)/utempter-protocol.7' \
 		'$(DESTDIR)$(man8dir)/utempterd.8'
 
-# Paired with Debian's libutempter0, in private namespaces: needs root, and a staged tree.
-bench-broker: stage
-	UTEMPTER_STAGE='$(abspath $(CARGO_TARGET_DIR))/stage' $(cargo) run --release --locked \
-		--manifest-path tools/Cargo.toml -p utempter-benches --bin bench-broker \
-		--target-dir '$(broker_target)' $(CARGOFLAGS)
+# The part of `make bench` that is the broker's.
+bench-broker:
+	$(MAKE) bench ONLY=small,one-cpu,memory,records,crowd
