@@ -119,7 +119,7 @@ clean:
 	$(cargo) clean
 	rm -rf '$(CARGO_TARGET_DIR)'
 
-include mk/broker.mk
+include mk/tools.mk mk/broker.mk mk/ctl.mk
 -include mk/dist.mk
 
 help:

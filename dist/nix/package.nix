@@ -1,13 +1,16 @@
 # pkgs.callPackage ./package.nix { }
 #
 # A file of the Nix store cannot be setgid, so the library looks for the helper where NixOS puts
-# wrappers: see module.nix.
+# wrappers: see module.nix. utempterctl and utempterd are outputs of their own: programs that are
+# linked with the library need none of them, nor SQLite.
 {
   lib,
   stdenv,
   cargo,
+  pkg-config,
   rustc,
   rustPlatform,
+  sqlite,
   src ? ../..,
 }:
 
@@ -16,12 +19,22 @@ stdenv.mkDerivation {
   version = "2.0.0";
   inherit src;
 
-  cargoDeps = rustPlatform.importCargoLock { lockFile = src + "/Cargo.lock"; };
+  outputs = [
+    "out"
+    "utempterctl"
+    "utempterd"
+  ];
+
+  # The second workspace's lock has all that the first one's has.
+  cargoRoot = "tools";
+  cargoDeps = rustPlatform.importCargoLock { lockFile = src + "/tools/Cargo.lock"; };
   nativeBuildInputs = [
     cargo
+    pkg-config
     rustc
     rustPlatform.cargoSetupHook
   ];
+  buildInputs = [ sqlite ];
 
   postPatch = ''
     patchShebangs scripts
@@ -35,6 +48,11 @@ stdenv.mkDerivation {
     "prefix=$(out)"
     "libexecdir=/run/wrappers"
   ];
+  buildFlags = [
+    "all"
+    "ctl"
+    "broker"
+  ];
 
   installPhase = ''
     runHook preInstall
@@ -42,6 +60,8 @@ stdenv.mkDerivation {
     mkdir -p "$out/libexec/utempter"
     cp -r "stage$out/." "$out/"
     cp stage/run/wrappers/utempter/utempter "$out/libexec/utempter/utempter"
+    make prefix="$utempterctl" install-ctl
+    make prefix="$utempterd" sbindir="$utempterd/bin" install-broker
     runHook postInstall
   '';
 
@@ -53,6 +73,8 @@ stdenv.mkDerivation {
     license = with lib.licenses; [
       mit
       asl20
+      # Crates of utempterctl and utempterd.
+      zlib
     ];
     platforms = lib.platforms.linux;
   };
