@@ -304,7 +304,11 @@ int main(int argc, char **argv)
     if (log_fd < 0)
         return 3;
     close(fd);
-    note("pid %d\n", (int)getpid());
+    /* /proc is of the namespace that the test runs in. */
+    char outside[16] = "";
+    if (readlink("/proc/self", outside, sizeof outside - 1) < 0)
+        return 3;
+    note("pid %d %s\n", (int)getpid(), outside);
     for (int i = 2; i < argc; i++)
         step(argv[i]);
     note("end\n");

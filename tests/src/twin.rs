@@ -143,7 +143,8 @@ impl Trace {
         for (number, line) in String::from_utf8_lossy(&transcript).lines().enumerate() {
             let line = match line.strip_prefix("pid ") {
                 Some(pid) => {
-                    clients.push(pid.parse()?);
+                    let (own, outside) = pid.split_once(' ').ok_or("a pid without another")?;
+                    clients.push((own.parse()?, outside.parse()?));
                     "pid of a client"
                 }
                 None => line,
@@ -178,7 +179,7 @@ impl Trace {
 /// The fields of a record, with what differs from run to run put in words.
 fn fields(
     record: &Record,
-    clients: &[i32],
+    clients: &[(i32, i32)],
     begin: Duration,
     end: Duration,
 ) -> Vec<(&'static str, String)> {
@@ -186,8 +187,11 @@ fn fields(
     for (field, value) in &mut fields {
         // The pid is the client's own in both, or it is not equal.
         if *field == "ut_pid" {
-            if let Some(client) = clients.iter().position(|pid| *pid == record.pid()) {
+            let pid = record.pid();
+            if let Some(client) = clients.iter().position(|(own, _)| *own == pid) {
                 *value = format!("of client {}", client + 1);
+            } else if let Some(client) = clients.iter().position(|(_, outside)| *outside == pid) {
+                *value = format!("of client {} outside its namespace", client + 1);
             }
         }
         if *field == "ut_tv" && (0..1_000_000).contains(&record.microseconds()) {
