@@ -17,7 +17,7 @@ fn main() {
         "-static-pie",
         "-Wl,-z,relro,-z,now,-z,noexecstack,-z,defs",
         // One read-only segment would need a page of its own in the file.
-        "-Wl,-z,noseparate-code,--build-id=none,--gc-sections",
+        "-Wl,-z,noseparate-code,--gc-sections",
     ] {
         println!("cargo::rustc-link-arg-bins={arg}");
     }

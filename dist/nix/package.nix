@@ -46,6 +46,8 @@ stdenv.mkDerivation {
 
   makeFlags = [
     "prefix=$(out)"
+    # Whichever it were, the wrapper in front of it is a program with a C library.
+    "HELPER=dynamic"
     "libexecdir=/run/wrappers"
   ];
   buildFlags = [
@@ -56,7 +58,7 @@ stdenv.mkDerivation {
 
   installPhase = ''
     runHook preInstall
-    make prefix="$out" libexecdir=/run/wrappers DESTDIR="$PWD/stage" install
+    make prefix="$out" libexecdir=/run/wrappers HELPER=dynamic DESTDIR="$PWD/stage" install
     mkdir -p "$out/libexec/utempter"
     cp -r "stage$out/." "$out/"
     cp stage/run/wrappers/utempter/utempter "$out/libexec/utempter/utempter"
