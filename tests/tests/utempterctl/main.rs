@@ -232,8 +232,9 @@ fn helpers() -> Vec<Case> {
         mode("a helper that cannot be executed", 0o2644, &["is no program"]),
         case("a helper on a file system mounted nosuid", Side::Ours, |world| {
             let helper = place::system_helper();
+            let directory = helper.parent().ok_or("a directory")?;
             let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_NOSUID;
-            mount(None::<&str>, &helper, None::<&str>, flags, None::<&str>)?;
+            mount(None::<&str>, directory, None::<&str>, flags, None::<&str>)?;
             ill(world, ALICE, &["is mounted nosuid", "remount,suid"])
         }),
         case("a helper that is missing", Side::Ours, |world| {
