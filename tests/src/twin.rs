@@ -276,7 +276,7 @@ mod tests {
     #[test]
     fn every_byte_of_a_record_but_pid_and_time_counts() {
         let trace = |record: &Record| {
-            let fields = fields(record, &[7], Duration::ZERO, Duration::ZERO);
+            let fields = fields(record, &[(7, 7)], Duration::ZERO, Duration::ZERO);
             Trace([("utmp record 1".into(), fields)].into())
         };
         let record = Record::new(7, 7, "pts/0", "ts/0", "alice", "host");
@@ -290,8 +290,12 @@ mod tests {
 
     #[test]
     fn a_record_too_many_is_a_difference() {
-        let fields =
-            fields(&Record::new(8, 7, "pts/0", "", "", ""), &[7], Duration::ZERO, Duration::ZERO);
+        let fields = fields(
+            &Record::new(8, 7, "pts/0", "", "", ""),
+            &[(7, 7)],
+            Duration::ZERO,
+            Duration::ZERO,
+        );
         let one = Trace([("wtmp record 1".into(), fields)].into());
         let text = "ut_type 8, ut_pid of client 1, ut_line pts/0, ut_tv 1000000000.000000";
         let expected = [difference("wtmp record 1", "nothing", text)];
