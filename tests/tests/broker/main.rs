@@ -4,14 +4,17 @@ mod descriptors;
 mod fuse;
 mod ghosts;
 mod hostile;
+mod kept;
 mod library;
 mod limits;
 mod load;
 mod peer;
 mod protocol;
 mod restart;
+mod shortage;
 mod stores;
 mod sys;
+mod trouble;
 mod unit;
 mod utmps;
 mod wtmpdb;
@@ -34,6 +37,9 @@ fn main() -> ExitCode {
         load::cases(),
         ghosts::cases(),
         restart::cases(),
+        kept::cases(),
+        shortage::cases(),
+        trouble::cases(),
         stores::cases(),
         wtmpdb::cases(),
         library::cases(),
