@@ -1,6 +1,7 @@
 //! The broker, and the library as its client.
 
 mod descriptors;
+mod edges;
 mod fuse;
 mod ghosts;
 mod hostile;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         kept::cases(),
         shortage::cases(),
         trouble::cases(),
+        edges::cases(),
         stores::cases(),
         wtmpdb::cases(),
         library::cases(),
