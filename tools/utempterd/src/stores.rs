@@ -87,13 +87,11 @@ impl Stores {
         self.put(|utmp, lines, patience| utmp.put_by(lines, record, patience))
     }
 
-    /// Writes a record that may be there already.
-    pub fn write_once(&mut self, record: &Record) -> Result<(), Errno> {
-        if self.has_utmps() {
-            return self.tell_utmps(record);
-        }
-        self.append(|wtmp, patience| wtmp.append_once(record, patience));
-        self.put(|utmp, lines, patience| utmp.put_by(lines, record, patience))
+    /// Writes a login that may be there already.
+    pub fn write_once(&mut self, login: &Record) -> Result<(), Errno> {
+        let last = self.in_wtmp(login).ok().flatten();
+        let is_there = last.is_some_and(|last| Record { time: login.time, ..last } == *login);
+        self.write(login, is_there)
     }
 
     /// Writes the logout of a session whose terminal has gone, where the line is still its own.

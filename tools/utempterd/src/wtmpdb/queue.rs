@@ -124,17 +124,17 @@ impl Queue {
                     }
                     Some(Trouble::Broken(_) | Trouble::Refused(_)) => again = None,
                 }
-                self.report(trouble);
+                self.report(trouble, pause == LONGEST);
             }
         }
     }
 
     /// Says what is wrong, once, and whether there is something to stay for: sessions that
-    /// wait for a broken file are kept for the next broker.
-    fn report(&mut self, trouble: Option<Trouble>) {
+    /// wait for a broken file, or for too `long`, are kept for the next broker.
+    fn report(&mut self, trouble: Option<Trouble>, long: bool) {
         let (text, stuck) = match trouble {
             None => (None, false),
-            Some(Trouble::Busy(why)) => (Some(format!("{why}; trying again")), false),
+            Some(Trouble::Busy(why)) => (Some(format!("{why}; trying again")), long),
             Some(Trouble::Broken(why) | Trouble::Refused(why)) => (Some(why), true),
         };
         if let Some(text) = text.as_ref().filter(|text| self.said.as_ref() != Some(*text)) {
@@ -323,6 +323,27 @@ mod tests {
         queue.add(Op::Logout { slot: 3, entry: entry("pts/1", 10), id: None, time: 11 });
         queue.group(&mut store, 100).unwrap();
         assert_eq!(store.rows, [(entry("pts/1", 10), Some(11)), (entry("pts/2", 10), None)]);
+    }
+
+    #[test]
+    fn nobody_stays_for_what_is_broken_or_busy_for_too_long() {
+        let (jobs, told) = std::sync::mpsc::channel();
+        let mut queue = Queue::new(jobs, Arc::new(Load::new(false).unwrap()));
+        let busy = || Some(Trouble::Busy("locked".into()));
+        let broken = || Some(Trouble::Broken("torn".into()));
+        for (trouble, long, expected) in [
+            (busy(), false, None),
+            (busy(), true, Some(true)),
+            (busy(), true, None),
+            (None, false, Some(false)),
+            (broken(), false, Some(true)),
+            (broken(), false, None),
+            (busy(), false, Some(false)),
+        ] {
+            queue.report(trouble, long);
+            let stuck = told.try_recv().ok().map(|job| matches!(job, Job::Stuck(true)));
+            assert_eq!(stuck, expected);
+        }
     }
 
     #[test]
