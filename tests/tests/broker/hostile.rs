@@ -38,6 +38,8 @@ pub fn cases() -> Vec<Case> {
         case("lingering sockets behind a request delay nobody", lingering),
         case("a broker that can start no thread says so, and serves again", |world| {
             let pid = broker(world)?;
+            // Its threads map what they need when they begin.
+            std::thread::sleep(Duration::from_millis(300));
             let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
             let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
             let kib: u64 =

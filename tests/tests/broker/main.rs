@@ -1,17 +1,21 @@
 //! The broker, and the library as its client.
 
 mod descriptors;
+mod edges;
 mod fuse;
 mod ghosts;
 mod hostile;
+mod kept;
 mod library;
 mod limits;
 mod load;
 mod peer;
 mod protocol;
 mod restart;
+mod shortage;
 mod stores;
 mod sys;
+mod trouble;
 mod unit;
 mod utmps;
 mod wtmpdb;
@@ -34,6 +38,10 @@ fn main() -> ExitCode {
         load::cases(),
         ghosts::cases(),
         restart::cases(),
+        kept::cases(),
+        shortage::cases(),
+        trouble::cases(),
+        edges::cases(),
         stores::cases(),
         wtmpdb::cases(),
         library::cases(),

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, connect, recvmsg,
-    sendmsg, socket,
+    AddressFamily, ControlMessage, MsgFlags, Shutdown, SockFlag, SockType, UnixAddr, connect,
+    recvmsg, sendmsg, shutdown, socket,
 };
 use utempter_tests::broker::SOCKET;
 use utempter_tests::part::Part;
@@ -32,6 +32,9 @@ pub const PARTS: &[Part] = &[
     ("session", crate::ghosts::session),
     ("answered", crate::hostile::answered),
     ("hostile", crate::hostile::part),
+    ("half", crate::edges::half),
+    ("large", crate::edges::memory),
+    ("busy", crate::edges::busy),
     ("many", crate::load::many_sessions),
 ];
 
@@ -83,6 +86,11 @@ impl Peer {
         let flags = MsgFlags::MSG_NOSIGNAL;
         sendmsg::<UnixAddr>(self.0.as_raw_fd(), &parts, control, flags, None)?;
         Ok(())
+    }
+
+    /// Says that nothing more will come.
+    pub fn close_for_writing(&self) -> Result<(), Failure> {
+        Ok(shutdown(self.0.as_raw_fd(), Shutdown::Write)?)
     }
 
     /// The answer: 0 or an errno; `None` where there is none.

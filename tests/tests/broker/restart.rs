@@ -12,13 +12,13 @@ use nix::sys::socket::{
 use nix::unistd::Pid;
 use utempter_tests::broker::{self, Broker, SOCKET};
 use utempter_tests::part::{Running, command};
-use utempter_tests::utmp::{DEAD_PROCESS, USER_PROCESS};
+use utempter_tests::utmp::{DEAD_PROCESS, Record, USER_PROCESS};
 use utempter_tests::world::ALICE;
 use utempter_tests::{Case, Outcome, Side, World, bounded};
 
 use crate::ghosts::start;
-use crate::none;
 use crate::peer::{Failure, LONG};
+use crate::{none, wtmpdb};
 
 pub fn cases() -> Vec<Case> {
     vec![
@@ -65,6 +65,7 @@ pub fn cases() -> Vec<Case> {
             let terminal = start(world, "plain")?;
             crash(world)?;
             drop(terminal);
+            a_tick();
             // The same number, another pty, and nobody has recorded it.
             let _other = utempter_tests::pty::Pty::open()?;
             nix::unistd::chown("/dev/pts/0", Some(ALICE.uid.into()), None)?;
@@ -80,12 +81,14 @@ pub fn cases() -> Vec<Case> {
                 let terminal = start(world, "plain")?;
                 crash(world)?;
                 drop(terminal);
-                // As if recorded an hour from now: the seconds of the record in the first slot.
+                // As if recorded an hour from now: the seconds of the record in the first slot,
+                // behind the head.
                 let mut state = fs::read(broker::STATE)?;
-                let seconds = &mut state[344..352];
+                let seconds = &mut state[512 + 344..512 + 352];
                 let later = i64::from_ne_bytes((&*seconds).try_into()?) + 3600;
                 seconds.copy_from_slice(&later.to_ne_bytes());
                 fs::write(broker::STATE, state)?;
+                a_tick();
                 let _other = utempter_tests::pty::Pty::open()?;
                 nix::unistd::chown("/dev/pts/0", Some(ALICE.uid.into()), None)?;
                 restart(world)?;
@@ -109,6 +112,63 @@ pub fn cases() -> Vec<Case> {
             std::thread::sleep(Duration::from_millis(300));
             pairs(world, 1)
         }),
+        Case::world_of(
+            "a session that another has ended meanwhile, where there is no wtmp",
+            Side::Broker,
+            none,
+            |world| {
+                fs::remove_file(World::WTMP)?;
+                drop(wtmpdb::create()?);
+                let terminal = start(world, "plain")?;
+                wtmpdb::until("the entry", |rows| rows.len() == 1)?;
+                crash(world)?;
+                // As a helper would, a second after the login.
+                let mut logout = world.utmp()?[0];
+                logout.0[0..2].copy_from_slice(&DEAD_PROCESS.to_ne_bytes());
+                let second = u32::from_ne_bytes(logout.0[340..344].try_into()?) + 1;
+                logout.0[340..344].copy_from_slice(&second.to_ne_bytes());
+                fs::write(World::UTMP, logout.0)?;
+                std::thread::sleep(Duration::from_millis(2500));
+                restart(world)?;
+                broker::until_kept(0, LONG)?;
+                drop(terminal);
+                // It has ended when the helper says.
+                let found = wtmpdb::rows()?.remove(0).4.unwrap_or_default() / 1_000_000;
+                if found != i64::from(second) || world.utmp()?.len() != 1 {
+                    return Err(format!("{found}, and not {second}").into());
+                }
+                Ok(())
+            },
+        ),
+        Case::world_of(
+            "an end far back in wtmp is not written twice, nor one forgotten",
+            Side::Broker,
+            none,
+            |world| {
+                fs::remove_file(World::UTMP)?;
+                let ended = start(world, "plain")?;
+                let stays = start(world, "plain")?;
+                let mut wtmp = world.wtmp()?;
+                let mut logout = wtmp[0];
+                logout.0[0..2].copy_from_slice(&DEAD_PROCESS.to_ne_bytes());
+                let other = |n| Record::new(USER_PROCESS, n, &format!("pts/{n}"), "", "bob", "");
+                wtmp.extend((1000..1300).map(other));
+                wtmp.push(logout);
+                wtmp.extend((2000..2300).map(other));
+                fs::write(World::WTMP, utempter_tests::utmp::encode(&wtmp))?;
+                drop(ended);
+                drop(stays);
+                broker::until_kept(0, LONG)?;
+                let wtmp = world.wtmp()?;
+                let dead = wtmp.iter().filter(|record| record.ut_type() == DEAD_PROCESS);
+                let mut lines: Vec<String> = dead.map(Record::line).collect();
+                lines.sort();
+                if lines != ["pts/0", "pts/1"] {
+                    return Err(format!("{lines:?}").into());
+                }
+                Ok(())
+            },
+        ),
         Case::world_of("a second broker at the same socket is refused", Side::Broker, none, |_| {
             let status = Broker::command()?.status()?;
             if status.success() || !broker::log().contains("another broker runs") {
@@ -147,11 +207,16 @@ pub fn cases() -> Vec<Case> {
     ]
 }
 
-fn crash(world: &World) -> Outcome {
+/// The times of nodes are the clock's of its last tick: two ptys of one tick look alike.
+fn a_tick() {
+    std::thread::sleep(Duration::from_millis(20));
+}
+
+pub fn crash(world: &World) -> Outcome {
     world.broker.borrow_mut().take().ok_or("no broker")?.crash()
 }
 
-fn restart(world: &World) -> Outcome {
+pub fn restart(world: &World) -> Outcome {
     *world.broker.borrow_mut() = Some(Broker::start()?);
     Ok(())
 }
@@ -185,6 +250,14 @@ fn listening() -> Result<OwnedFd, Failure> {
     fs::set_permissions(SOCKET, fs::Permissions::from_mode(0o666))?;
     listen(&socket, Backlog::new(64)?)?;
     Ok(socket)
+}
+
+/// A broker in the place of the world's, as a service manager starts it.
+pub fn started_for_clients(world: &World) -> Result<Broker, Failure> {
+    crash(world)?;
+    let socket = listening()?;
+    let log = fs::OpenOptions::new().create(true).append(true).open(broker::LOG)?;
+    Ok(Broker::from(activated("1").stdin(socket).stderr(log).spawn()?))
 }
 
 fn idle(world: &World) -> Outcome {

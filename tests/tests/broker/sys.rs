@@ -41,10 +41,19 @@ pub fn owned(fd: i32) -> OwnedFd {
 
 /// The most memory that a process may map, or no limit.
 pub fn limit_memory(pid: i32, bytes: Option<u64>) -> Result<()> {
-    let most = bytes.unwrap_or(libc::RLIM_INFINITY);
-    let limit = libc::rlimit { rlim_cur: most, rlim_max: libc::RLIM_INFINITY };
+    limit(pid, libc::RLIMIT_AS, bytes.unwrap_or(libc::RLIM_INFINITY))
+}
+
+/// The number of its descriptors.
+pub fn limit_files(pid: i32, most: u64) -> Result<()> {
+    limit(pid, libc::RLIMIT_NOFILE, most)
+}
+
+fn limit(pid: i32, resource: libc::__rlimit_resource_t, most: u64) -> Result<()> {
+    let hard = if resource == libc::RLIMIT_NOFILE { 4096 } else { libc::RLIM_INFINITY };
+    let limit = libc::rlimit { rlim_cur: most, rlim_max: hard };
     // SAFETY: the limit is readable; the old one is not asked for.
-    match unsafe { libc::prlimit(pid, libc::RLIMIT_AS, &limit, std::ptr::null_mut()) } {
+    match unsafe { libc::prlimit(pid, resource, &limit, std::ptr::null_mut()) } {
         0 => Ok(()),
         _ => Err(Error::last_os_error()),
     }

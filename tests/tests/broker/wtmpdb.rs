@@ -17,7 +17,7 @@ use crate::none;
 use crate::peer::{Failure, LONG};
 
 /// Debian's place.
-const DATABASE: &str = "/var/log/wtmp.db";
+pub const DATABASE: &str = "/var/log/wtmp.db";
 const SOCKET: &str = "/run/wtmpdb/socket";
 
 /// As wtmpdb makes it (lib/sqlite.c).
@@ -44,9 +44,9 @@ pub fn cases() -> Vec<Case> {
 }
 
 /// ID, Type, User, Login, Logout, TTY, RemoteHost, Service.
-type Row = (i64, i64, String, i64, Option<i64>, String, Option<String>, String);
+pub type Row = (i64, i64, String, i64, Option<i64>, String, Option<String>, String);
 
-fn rows() -> Result<Vec<Row>, Failure> {
+pub fn rows() -> Result<Vec<Row>, Failure> {
     let database = Connection::open(DATABASE)?;
     let mut select = database.prepare(
         "SELECT ID, Type, User, Login, Logout, TTY, RemoteHost, Service FROM wtmp ORDER BY ID",
@@ -66,7 +66,7 @@ fn rows() -> Result<Vec<Row>, Failure> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn create() -> Result<Connection, Failure> {
+pub fn create() -> Result<Connection, Failure> {
     let database = Connection::open(DATABASE)?;
     database.execute_batch(SCHEMA)?;
     Ok(database)
@@ -76,7 +76,7 @@ fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as i64)
 }
 
-fn until(what: &str, mut condition: impl FnMut(&[Row]) -> bool) -> Outcome {
+pub fn until(what: &str, mut condition: impl FnMut(&[Row]) -> bool) -> Outcome {
     bounded::until(what, LONG, || Ok(condition(&rows()?)))
         .map_err(|error| format!("{error}: {:?}\n{}", rows(), broker::log()).into())
 }

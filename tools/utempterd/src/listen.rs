@@ -53,8 +53,8 @@ fn passed() -> io::Result<Option<OwnedFd>> {
         return Err(io::Error::other(format!("{count} sockets were passed, and not one")));
     }
     let socket = crate::sys::passed_socket();
-    if getsockopt(&socket, sockopt::SockType)? != SockType::SeqPacket {
-        return Err(io::Error::other("the socket that was passed is not SOCK_SEQPACKET"));
+    if getsockopt(&socket, sockopt::SockType) != Ok(SockType::SeqPacket) {
+        return Err(io::Error::other("what was passed is not a SOCK_SEQPACKET socket"));
     }
     fcntl(&socket, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
     fcntl(&socket, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;

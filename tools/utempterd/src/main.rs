@@ -8,6 +8,7 @@
 
 mod client;
 mod index;
+mod last;
 mod limits;
 mod listen;
 mod log;
@@ -88,6 +89,8 @@ fn serve(socket: &Path, idle: Duration) -> io::Result<()> {
         let (_, hard) = getrlimit(resource)?;
         setrlimit(resource, hard, hard)?;
     }
+    // Before there are threads, which inherit that.
+    server::stop_signals().thread_block()?;
     let listener = listen::listener(socket)?;
     // Before the sessions are looked through, so that none ends unseen.
     let ptys = ptys::Ptys::watch().inspect_err(|error| {

@@ -13,8 +13,10 @@ use nix::unistd::{Uid, User};
 const GOOD: Duration = Duration::from_secs(30);
 /// How long it is good that the database could not say.
 const TROUBLE: Duration = Duration::from_secs(1);
-/// Names that are remembered.
+/// Users whose names are remembered.
 const REMEMBERED: usize = 1024;
+/// Hints of one user that are remembered: accounts that share a uid are few.
+const HINTS: usize = 8;
 /// Look-ups at once.
 const AT_ONCE: usize = 32;
 /// Bytes of a look-up's stack. NSS modules are other people's code.
@@ -33,9 +35,12 @@ pub struct Found {
     name: Result<Vec<u8>, Errno>,
 }
 
+/// What a hint has led to, and until when that is good.
+type Known = HashMap<Vec<u8>, (Result<Vec<u8>, Errno>, Instant)>;
+
 /// The names of users, and the requests `T` that wait for one.
 pub struct Names<T> {
-    known: HashMap<Whose, (Result<Vec<u8>, Errno>, Instant)>,
+    known: HashMap<u32, Known>,
     waiting: HashMap<u32, Vec<(Whose, T)>>,
 }
 
@@ -53,7 +58,7 @@ impl<T> Names<T> {
 
     /// The name, or a place in the queue for it: one look-up at a time for each user.
     pub fn look(&mut self, whose: Whose, request: T, now: Instant) -> Looked<T> {
-        match self.known.get(&whose) {
+        match self.known.get(&whose.uid).and_then(|known| known.get(&whose.hint)) {
             Some((name, until)) if *until > now => return Looked::Known(name.clone(), request),
             _ => {}
         }
@@ -67,13 +72,30 @@ impl<T> Names<T> {
 
     /// Takes what was found; the requests that waited for it are to be asked again.
     pub fn found(&mut self, found: Found, now: Instant) -> Vec<(Whose, T)> {
-        if self.known.len() >= REMEMBERED {
-            self.known.clear();
-        }
+        self.make_room(found.whose.uid, now);
         let waited = self.waiting.remove(&found.whose.uid).unwrap_or_default();
         let good = if is_settled(&found.name) { GOOD } else { TROUBLE };
-        self.known.insert(found.whose, (found.name, now + good));
+        let known = self.known.entry(found.whose.uid).or_default();
+        known.insert(found.whose.hint, (found.name, now + good));
         waited
+    }
+
+    /// A user who makes up hints has others' names forgotten as little as one who has many
+    /// uids without an account.
+    fn make_room(&mut self, uid: u32, now: Instant) {
+        let own = self.known.entry(uid).or_default();
+        if own.len() >= HINTS {
+            own.clear();
+        }
+        if self.known.len() > REMEMBERED {
+            self.known.retain(|_, known| {
+                known.retain(|_, (name, until)| name.is_ok() && *until > now);
+                !known.is_empty()
+            });
+        }
+        if self.known.len() > REMEMBERED {
+            self.known.clear();
+        }
     }
 
     /// Takes the requests of a user whose name cannot be looked up now.
@@ -163,6 +185,24 @@ mod tests {
             assert_eq!(matches!(later, Looked::Known(..)), is_known);
             names = Names::new();
         }
+    }
+
+    #[test]
+    fn made_up_hints_and_uids_do_not_flush_the_names_of_others() {
+        let (mut names, now) = (Names::new(), Instant::now());
+        let mut learn = |uid, hint: &str, name| {
+            let whose = whose(uid, hint);
+            assert!(matches!(names.look(whose.clone(), (), now), Looked::Waits(Some(_))));
+            names.found(Found { whose, name }, now);
+            assert!(matches!(names.look(self::whose(uid, hint), (), now), Looked::Known(..)));
+            matches!(names.look(self::whose(1, "alice"), (), now), Looked::Known(Ok(_), ()))
+        };
+        assert!(learn(1, "alice", Ok(b"alice".to_vec())));
+        for n in 0..5000 {
+            assert!(learn(2, &n.to_string(), Ok(b"bob".to_vec())), "hint {n}");
+            assert!(learn(10_000 + n, "", Err(Errno::ESRCH)), "uid {n}");
+        }
+        assert!(names.known.values().map(HashMap::len).sum::<usize>() < 2 * REMEMBERED);
     }
 
     #[test]

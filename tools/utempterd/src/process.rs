@@ -48,6 +48,8 @@ fn gone(error: io::Error) -> Errno {
     match error.raw_os_error() {
         // What getsockopt(2) and pidfd_open(2) say of a process that has been collected.
         Some(libc::ENODATA | libc::EINVAL) | None => Errno::ESRCH,
+        // The broker's own want: the helper may have better luck.
+        Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM) => Errno::EAGAIN,
         Some(errno) => Errno(errno),
     }
 }

@@ -4,6 +4,7 @@
 //! another costs a sixth of the time.
 
 use std::collections::HashMap;
+use std::fs;
 use std::path::Path;
 use std::sync::atomic::{
     AtomicUsize,
@@ -19,7 +20,7 @@ use crate::client::Client;
 use crate::log;
 use crate::process::{self, Identity};
 use crate::protocol::Operation;
-use crate::state::{Saved, State};
+use crate::state::{Boot, Found, Saved, State};
 use crate::stores::{Stores, Written};
 use crate::wtmpdb::Wtmpdb;
 
@@ -38,6 +39,8 @@ pub enum Job {
     },
     /// wtmpdb needs no more of a slot.
     Closed(usize),
+    /// Whether wtmpdb takes nothing, and will not by itself.
+    Stuck(bool),
 }
 
 /// A request whose every word has been checked.
@@ -99,17 +102,25 @@ pub struct Recorder {
     watched: HashMap<u32, Watched>,
     /// Ended, and waited for by wtmpdb only.
     ended: HashMap<usize, Saved>,
+    /// These need not be waited for.
+    stuck: bool,
     load: Arc<Load>,
 }
 
 impl Recorder {
     /// Takes up what an earlier broker has left.
     pub fn new(state: &Path, load: Arc<Load>, jobs: Sender<Job>) -> Recorder {
-        let (state, used) = match State::open(state) {
-            Ok((state, used)) => (Some(state), used),
+        let (state, found) = match State::open(state, boot()) {
+            Ok((kept, found)) => {
+                if let Some(damage) = &found.damage {
+                    let path = state.display();
+                    log::error(format_args!("{path}: {damage}; what it kept is watched no more"));
+                }
+                (Some(kept), found)
+            }
             Err(error) => {
                 log::error(format_args!("cannot keep {}: {error}", state.display()));
-                (None, Vec::new())
+                (None, Found::default())
             }
         };
         let wtmpdb = Wtmpdb::new(jobs, Arc::clone(&load));
@@ -120,10 +131,17 @@ impl Recorder {
             wtmpdb,
             watched: HashMap::new(),
             ended: HashMap::new(),
+            stuck: false,
             load,
         };
-        for (slot, saved) in used {
-            recorder.settle(slot, saved);
+        for (slot, saved) in found.used {
+            match found.is_of_this_boot {
+                true => recorder.settle(slot, saved),
+                false => recorder.settle_crashed(slot, saved),
+            }
+        }
+        if let Some(Err(error)) = recorder.state.as_ref().map(State::begin) {
+            log::error(format_args!("cannot keep sessions: {error}"));
         }
         recorder.count();
         recorder
@@ -149,6 +167,7 @@ impl Recorder {
             }
             Job::Entered { slot, line, entry } => self.entered(slot, line, entry),
             Job::Closed(slot) => self.closed(slot),
+            Job::Stuck(stuck) => self.stuck = stuck,
         }
     }
 
@@ -163,7 +182,9 @@ impl Recorder {
     }
 
     fn count(&self) {
-        let sessions = self.watched.len() + self.ended.len();
+        // Those that are kept in the file, the next broker settles.
+        let waits = !self.stuck || self.state.is_none();
+        let sessions = self.watched.len() + if waits { self.ended.len() } else { 0 };
         let before = self.load.sessions.swap(sessions, Relaxed);
         if self.load.may_leave && before > 0 && sessions == 0 {
             let _ = self.load.wake.write(1);
@@ -259,12 +280,9 @@ impl Recorder {
 
     /// Writes the logout that nobody else has written.
     fn log_out(&mut self, saved: &Saved, now: Time) {
-        if let Some(line) = Line::from_name(&saved.login.line) {
-            let Record { pid, user, .. } = saved.login;
-            let length = user.iter().take_while(|byte| **byte != 0).count();
-            let session = Session { line, pid, user: &user[..length], host: b"" };
+        if let Some(logout) = logout_of(saved, now) {
             // The stores have told of what went wrong.
-            let _ = self.stores.end(&session.logout(now), saved.written);
+            let _ = self.stores.end(&saved.login, &logout, saved.written);
         }
     }
 
@@ -311,10 +329,9 @@ impl Recorder {
         }
         let slave = Line::from_name(&saved.login.line).and_then(|line| still_there(line, &saved));
         let now = Time::now();
+        let ended = self.stores.ended(&saved.login);
         match slave {
-            _ if self.stores.has_ended(&saved.login) => {
-                self.close(slot, Saved { logout: Some(now), ..saved });
-            }
+            _ if ended.is_some() => self.close(slot, Saved { logout: ended, ..saved }),
             Some(slave) => {
                 let mut saved = saved;
                 if !saved.written {
@@ -330,6 +347,21 @@ impl Recorder {
                 self.close(slot, Saved { logout: Some(now), ..saved });
             }
         }
+    }
+
+    /// What a broker has left before the machine was started anew. When the session ended is
+    /// not known, and the readers of the history say so: they find the boot after the login.
+    fn settle_crashed(&mut self, slot: usize, saved: Saved) {
+        if saved.logout.is_some() {
+            return self.settle(slot, saved);
+        }
+        if saved.entry.is_none() {
+            self.wtmpdb.login(slot, &saved.login, true);
+        }
+        if let Some(logout) = logout_of(&saved, Time::now()) {
+            let _ = self.stores.end_in_utmp(&logout);
+        }
+        self.free(slot);
     }
 
     fn keep(&mut self, saved: &Saved) -> usize {
@@ -350,6 +382,20 @@ impl Recorder {
             log::error(format_args!("cannot forget a session: {error}"));
         }
     }
+}
+
+fn logout_of(saved: &Saved, now: Time) -> Option<Record> {
+    let line = Line::from_name(&saved.login.line)?;
+    let Record { pid, user, .. } = saved.login;
+    let length = user.iter().take_while(|byte| **byte != 0).count();
+    Some(Session { line, pid, user: &user[..length], host: b"" }.logout(now))
+}
+
+/// What tells this run of the machine from others; `None` where that is not to be seen, as in
+/// a service without /proc/sys.
+fn boot() -> Option<Boot> {
+    let text = fs::read("/proc/sys/kernel/random/boot_id").ok()?;
+    text.first_chunk().copied()
 }
 
 /// The pty of the session, if it is still the same. The number may be another pty's by now:

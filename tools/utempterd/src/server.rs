@@ -14,6 +14,8 @@ use login_records::{Errno, Slave, check_host};
 use nix::errno::Errno as Error;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{SockFlag, accept4, getsockopt, sockopt};
 
 use crate::client::Client;
@@ -32,13 +34,16 @@ use crate::sys;
 const SILENCE: Duration = Duration::from_secs(2);
 /// How long a client that has been greeted is waited for awake, where no other wants anything.
 const AWAKE: Duration = Duration::from_micros(20);
+/// How long nobody is accepted where not even a refusal is possible.
+const REST: Duration = Duration::from_millis(200);
 /// Connections accepted before others' requests are looked at.
 const ACCEPTED: usize = 64;
 
 const LISTENER: u64 = 0;
 const PTYS: u64 = 1;
 const NAMES: u64 = 2;
-const FIRST_CLIENT: u64 = 3;
+const STOP: u64 = 3;
+const FIRST_CLIENT: u64 = 4;
 
 /// A request that has been checked, but for its sender's name.
 struct Checked {
@@ -55,6 +60,10 @@ pub struct Server {
     /// Given up for a moment where there are no more descriptors, to refuse a client with.
     spare: Option<OwnedFd>,
     epoll: Epoll,
+    /// Until when nobody is accepted.
+    rests: Option<Instant>,
+    /// Tells that it is to leave.
+    _stop: SignalFd,
     ptys: Option<Ptys>,
     limits: Limits,
     closing: Closing,
@@ -92,6 +101,9 @@ impl Server {
         let event = |token| EpollEvent::new(EpollFlags::EPOLLIN, token);
         epoll.add(&listener.socket, event(LISTENER))?;
         epoll.add(&load.wake, event(NAMES))?;
+        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+        let stop = SignalFd::with_flags(&stop_signals(), flags)?;
+        epoll.add(&stop, event(STOP))?;
         if let Some(ptys) = &ptys {
             epoll.add(ptys, event(PTYS))?;
         }
@@ -99,6 +111,8 @@ impl Server {
             listener,
             spare: spare(),
             epoll,
+            rests: None,
+            _stop: stop,
             ptys,
             limits: Limits::default(),
             closing: Closing::new()?,
@@ -127,6 +141,7 @@ impl Server {
         loop {
             let now = Instant::now();
             self.drop_the_silent(now);
+            self.accept_again(now)?;
             let timeout = self.timeout(now);
             let is_awake = now < self.awake_until;
             let timeout = if is_awake { EpollTimeout::ZERO } else { timeout };
@@ -151,6 +166,10 @@ impl Server {
                     LISTENER => self.accept(count == 1),
                     PTYS => self.removed(),
                     NAMES => self.named(),
+                    STOP => {
+                        self.stop();
+                        return Ok(());
+                    }
                     client => self.request(client),
                 }
             }
@@ -162,7 +181,7 @@ impl Server {
         let silent = self.deadlines.front().map(|(deadline, _)| *deadline);
         let may_leave = self.load.sessions.load(Relaxed) == 0 || self.load.jobs.load(Relaxed) > 0;
         let idle = (self.listener.is_passed && may_leave).then_some(self.busy_until.max(now));
-        let Some(end) = silent.into_iter().chain(idle).min() else {
+        let Some(end) = silent.into_iter().chain(idle).chain(self.rests).min() else {
             return EpollTimeout::NONE;
         };
         // One more, so that it is over when it wakes.
@@ -186,9 +205,12 @@ impl Server {
                         self.admit(socket);
                     }
                 }
-                Err(Error::EMFILE | Error::ENFILE) => return self.refuse_one(),
+                Err(error @ (Error::EMFILE | Error::ENFILE)) => return self.refuse_one(error),
                 Err(Error::ECONNABORTED | Error::EINTR) => {}
-                Err(_) => {
+                Err(error) => {
+                    if error != Error::EAGAIN {
+                        return self.rest(error);
+                    }
                     if n == 1 && alone {
                         self.awake_until = Instant::now() + AWAKE;
                     }
@@ -223,13 +245,45 @@ impl Server {
     }
 
     /// No descriptors: the client is refused with the spare one, not left to wait.
-    fn refuse_one(&mut self) {
+    fn refuse_one(&mut self, why: Error) {
         self.spare = None;
-        if let Ok(fd) = accept4(self.listener.socket.as_raw_fd(), SockFlag::SOCK_CLOEXEC) {
-            drop(sys::take(vec![fd]));
+        let refused = accept4(self.listener.socket.as_raw_fd(), SockFlag::SOCK_CLOEXEC);
+        match refused {
+            Ok(fd) => {
+                drop(sys::take(vec![fd]));
+                log::error(format_args!("no more descriptors: {why}"));
+            }
+            Err(Error::EAGAIN) => {}
+            Err(error) => self.rest(error),
         }
         self.spare = spare();
-        log::error(format_args!("no more descriptors"));
+    }
+
+    /// Nobody can be accepted, nor refused: whoever waits goes to the helper. That he waits
+    /// would be told again at once.
+    fn rest(&mut self, why: Error) {
+        log::error(format_args!("cannot accept clients: {why}"));
+        let none = &mut EpollEvent::new(EpollFlags::empty(), LISTENER);
+        if self.epoll.modify(&self.listener.socket, none).is_ok() {
+            self.rests = Some(Instant::now() + REST);
+        }
+    }
+
+    fn accept_again(&mut self, now: Instant) -> io::Result<()> {
+        if self.rests.is_some_and(|until| until <= now) {
+            self.rests = None;
+            let event = &mut EpollEvent::new(EpollFlags::EPOLLIN, LISTENER);
+            self.epoll.modify(&self.listener.socket, event)?;
+        }
+        Ok(())
+    }
+
+    /// Leaves between two records: a signal would end it in the midst of one.
+    fn stop(&self) {
+        drop(self.recorder.lock().map(|recorder| {
+            // No more are written before the process has ended.
+            std::mem::forget(recorder);
+        }));
     }
 
     fn drop_the_silent(&mut self, now: Instant) {
@@ -348,6 +402,11 @@ impl Server {
         self.load.jobs.fetch_add(1, Relaxed);
         let _ = self.jobs.send(job);
     }
+}
+
+/// The signals that it leaves at, blocked in all of its threads.
+pub fn stop_signals() -> SigSet {
+    Signal::SIGTERM | Signal::SIGINT
 }
 
 /// Whose pty it is, asked of nothing but a pty.

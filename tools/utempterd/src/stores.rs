@@ -1,14 +1,18 @@
 //! utmp and wtmp, as the broker writes them: the files, or the daemons where utmps has them.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use login_records::store::{
-    Deadline, Patience, RecordFile, UTMP_PATH, UTMPD_PATH, Utmp, Utmps, WTMP_PATH, WTMPD_PATH, Wtmp,
+    Deadline, Index, Patience, Place, RecordFile, UTMP_PATH, UTMPD_PATH, Utmp, Utmps, WTMP_PATH,
+    WTMPD_PATH, Wtmp,
 };
-use login_records::{DEAD_PROCESS, Errno, Record, USER_PROCESS};
+use login_records::{DEAD_PROCESS, Errno, Layout, Line, Record, Time, USER_PROCESS};
 
 use crate::index::Lines;
+use crate::last::Last;
 use crate::log;
 
 /// Milliseconds that a lock is waited for: any user may hold a read lock for ever, and stop
@@ -36,6 +40,7 @@ pub enum Written {
 #[derive(Default)]
 pub struct Stores {
     lines: Lines,
+    last: Last,
     utmp_held: bool,
     wtmp_held: bool,
     /// Whether utmps keeps the records, and until when that is known.
@@ -82,36 +87,71 @@ impl Stores {
         self.put(|utmp, lines, patience| utmp.put_by(lines, record, patience))
     }
 
-    /// Writes a record that may be there already.
-    pub fn write_once(&mut self, record: &Record) -> Result<(), Errno> {
-        if self.has_utmps() {
-            return self.tell_utmps(record);
-        }
-        self.append(|wtmp, patience| wtmp.append_once(record, patience));
-        self.put(|utmp, lines, patience| utmp.put_by(lines, record, patience))
+    /// Writes a login that may be there already.
+    pub fn write_once(&mut self, login: &Record) -> Result<(), Errno> {
+        let last = self.in_wtmp(login).ok().flatten();
+        let is_there = last.is_some_and(|last| Record { time: login.time, ..last } == *login);
+        self.write(login, is_there)
     }
 
     /// Writes the logout of a session whose terminal has gone, where the line is still its own.
     /// `written`: its login is known to have been written.
-    pub fn end(&mut self, logout: &Record, written: bool) -> Result<(), Errno> {
+    pub fn end(&mut self, login: &Record, logout: &Record, written: bool) -> Result<(), Errno> {
         if self.has_utmps() {
             return self.tell_utmps(logout);
         }
-        self.append(|wtmp, patience| match wtmp.last_of_line(&logout.line)? {
-            Some(last) if !is_login_of(&last, logout) => Ok(()),
-            None if !written => Ok(()),
-            _ => wtmp.append(logout, patience),
-        });
+        // Whoever has written the end to utmp has been at wtmp before.
+        if end_of(login, self.in_utmp(login)).is_none() {
+            let is_open = match self.in_wtmp(login) {
+                Ok(Some(last)) => is_login_of(&last, logout),
+                Ok(None) => written,
+                Err(errno) => {
+                    cannot_write(WTMP_PATH, errno);
+                    false
+                }
+            };
+            if is_open {
+                self.append(|wtmp, patience| wtmp.append(logout, patience));
+            }
+        }
+        self.end_in_utmp(logout)
+    }
+
+    /// Ends a session in utmp alone, where the line is still its own.
+    pub fn end_in_utmp(&mut self, logout: &Record) -> Result<(), Errno> {
         self.put(|utmp, lines, patience| utmp.end_by(lines, logout, patience))
     }
 
-    /// Whether somebody else has recorded the session's end.
-    pub fn has_ended(&self, login: &Record) -> bool {
-        let last = match open(WTMP_PATH) {
-            Ok(Some(file)) => Wtmp(&file).last_of_line(&login.line).ok().flatten(),
-            _ => None,
+    /// When the session ended, if somebody else has recorded that. There may be no wtmp.
+    pub fn ended(&mut self, login: &Record) -> Option<Time> {
+        let in_wtmp = self.in_wtmp(login).ok().flatten();
+        end_of(login, self.in_utmp(login)).or(end_of(login, in_wtmp))
+    }
+
+    /// The line's only record in utmp.
+    fn in_utmp(&mut self, login: &Record) -> Option<Record> {
+        let utmp = open(UTMP_PATH).ok().flatten()?;
+        let Ok(Place::Slot(offset)) = self.lines.find(&Utmp(&utmp), login) else {
+            return None;
         };
-        last.is_some_and(|last| last.ut_type == DEAD_PROCESS && is_later(&last, login))
+        let mut bytes = vec![0; Layout::NATIVE.size()];
+        File::open(UTMP_PATH).ok()?.read_exact_at(&mut bytes, offset).ok()?;
+        Layout::NATIVE.decode(&bytes).filter(|record| record.line == login.line)
+    }
+
+    /// The line's last record in wtmp.
+    fn in_wtmp(&mut self, login: &Record) -> Result<Option<Record>, Errno> {
+        let Some(file) = open(WTMP_PATH)? else {
+            return Ok(None);
+        };
+        let near = Wtmp(&file).last_of_line(&login.line)?;
+        match Line::from_name(&login.line).filter(|_| near.is_none()) {
+            None => Ok(near),
+            Some(line) => self
+                .last
+                .of_line(WTMP_PATH, line)
+                .map_err(|error| Errno(error.raw_os_error().unwrap_or(libc::EIO))),
+        }
     }
 
     /// As far as can be said without asking it.
@@ -208,6 +248,11 @@ fn is_login_of(last: &Record, logout: &Record) -> bool {
     last.ut_type == USER_PROCESS && last.pid == logout.pid
 }
 
-fn is_later(last: &Record, login: &Record) -> bool {
-    (last.time.sec, last.time.usec) >= (login.time.sec, login.time.usec)
+/// When the login ended, if this record of its line says so.
+fn end_of(login: &Record, last: Option<Record>) -> Option<Time> {
+    let is_later = |last: &Record| {
+        (last.time.sec, last.time.usec) >= (login.time.sec, login.time.usec)
+            && last.ut_type == DEAD_PROCESS
+    };
+    last.filter(is_later).map(|last| last.time)
 }

@@ -29,8 +29,22 @@ pub enum Op {
 pub enum Trouble {
     /// Locked, or away: try again.
     Busy(String),
+    /// Its file cannot be written as it is. Time alone does not mend that.
+    Broken(String),
     /// It will not.
     Refused(String),
+}
+
+impl Trouble {
+    /// Of which file.
+    fn of(self, path: &str) -> Trouble {
+        let of = |why| format!("{path}: {why}");
+        match self {
+            Trouble::Busy(why) => Trouble::Busy(of(why)),
+            Trouble::Broken(why) => Trouble::Broken(of(why)),
+            Trouble::Refused(why) => Trouble::Refused(of(why)),
+        }
+    }
 }
 
 /// wtmpdb, by whichever way.
@@ -48,9 +62,12 @@ pub trait Store {
     }
 }
 
-/// Pauses between two attempts grow from the one to the other.
+/// Pauses between two attempts grow from the one to the other: whoever holds a lock for ever
+/// shall not have an idle machine wake for it.
 const SHORTEST: Duration = Duration::from_millis(20);
-const LONGEST: Duration = Duration::from_secs(2);
+const LONGEST: Duration = Duration::from_secs(300);
+/// The longest pause where there is news, after which it is tried at once.
+const NEWS: Duration = Duration::from_secs(2);
 /// What is kept at the most, should it stay locked; some 30 MB.
 const MOST: usize = 65_536;
 /// Operations of one group.
@@ -62,40 +79,71 @@ pub struct Queue {
     entries: HashMap<usize, i64>,
     jobs: Sender<Job>,
     load: Arc<Load>,
+    /// What has been said of the trouble there is.
+    said: Option<String>,
+    /// Nobody need stay for it.
+    stuck: bool,
 }
 
 impl Queue {
     pub fn new(jobs: Sender<Job>, load: Arc<Load>) -> Queue {
-        Queue { ops: VecDeque::new(), entries: HashMap::new(), jobs, load }
+        let (ops, entries) = (VecDeque::new(), HashMap::new());
+        Queue { ops, entries, jobs, load, said: None, stuck: false }
     }
 
     /// Works until nobody can send any more.
     pub fn run(mut self, queued: Receiver<Op>) {
         let mut pause = SHORTEST;
-        let mut again = Instant::now();
+        let mut tried = Instant::now();
+        // None: not before there is news.
+        let mut again = Some(tried);
         loop {
-            let next = match self.ops.is_empty() {
-                true => queued.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                false => queued.recv_timeout(again.saturating_duration_since(Instant::now())),
+            let next = match again.filter(|_| !self.ops.is_empty()) {
+                None => queued.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(at) => queued.recv_timeout(at.saturating_duration_since(Instant::now())),
             };
             match next {
-                Ok(op) => self.add(op),
+                Ok(op) => {
+                    self.add(op);
+                    again = Some(again.map_or(tried + NEWS, |at| at.min(tried + NEWS)));
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             while let Ok(op) = queued.try_recv() {
                 self.add(op);
             }
-            while Instant::now() >= again && !self.ops.is_empty() {
-                match self.attempt() {
-                    Ok(()) => pause = SHORTEST,
-                    Err(why) => {
-                        log::error(format_args!("wtmpdb: {why}; trying again"));
-                        again = Instant::now() + pause;
+            while again.is_some_and(|at| Instant::now() >= at) && !self.ops.is_empty() {
+                let trouble = self.attempt().err();
+                tried = Instant::now();
+                match &trouble {
+                    None => pause = SHORTEST,
+                    Some(Trouble::Busy(_)) => {
+                        again = Some(tried + pause);
                         pause = (pause * 2).min(LONGEST);
                     }
+                    Some(Trouble::Broken(_) | Trouble::Refused(_)) => again = None,
                 }
+                self.report(trouble, pause == LONGEST);
             }
+        }
+    }
+
+    /// Says what is wrong, once, and whether there is something to stay for: sessions that
+    /// wait for a broken file, or for too `long`, are kept for the next broker.
+    fn report(&mut self, trouble: Option<Trouble>, long: bool) {
+        let (text, stuck) = match trouble {
+            None => (None, false),
+            Some(Trouble::Busy(why)) => (Some(format!("{why}; trying again")), long),
+            Some(Trouble::Broken(why) | Trouble::Refused(why)) => (Some(why), true),
+        };
+        if let Some(text) = text.as_ref().filter(|text| self.said.as_ref() != Some(*text)) {
+            log::error(format_args!("wtmpdb: {text}"));
+        }
+        self.said = text;
+        if self.stuck != stuck {
+            self.stuck = stuck;
+            self.tell(Job::Stuck(stuck));
         }
     }
 
@@ -110,25 +158,20 @@ impl Queue {
     }
 
     /// Tells it a group of operations.
-    fn attempt(&mut self) -> Result<(), String> {
+    fn attempt(&mut self) -> Result<(), Trouble> {
         if Path::new(SOCKET).exists() {
             // Its socket may be left of a daemon that is no more.
             match Daemon::connect(SOCKET) {
                 Ok(Some(mut daemon)) => return self.group(&mut daemon, 1),
                 Ok(None) => {}
-                Err(error) => return Err(error.to_string()),
+                Err(error) => return Err(Trouble::Busy(error.to_string())),
             }
         }
         match PATHS.iter().find(|path| Path::new(path).exists()) {
-            Some(path) => match Database::open(path) {
-                Ok(mut database) => self.group(&mut database, GROUP),
-                Err(Trouble::Busy(why)) => Err(why),
-                Err(Trouble::Refused(why)) => {
-                    log::error(format_args!("wtmpdb: {why}"));
-                    self.give_up();
-                    Ok(())
-                }
-            },
+            Some(path) => {
+                let told = Database::open(path).and_then(|mut file| self.group(&mut file, GROUP));
+                told.map_err(|trouble| trouble.of(path))
+            }
             None => {
                 // Switched off meanwhile.
                 self.give_up();
@@ -145,11 +188,8 @@ impl Queue {
         }
     }
 
-    fn group(&mut self, store: &mut impl Store, size: usize) -> Result<(), String> {
-        let busy = |trouble| match trouble {
-            Trouble::Busy(why) | Trouble::Refused(why) => why,
-        };
-        store.begin().map_err(busy)?;
+    fn group(&mut self, store: &mut impl Store, size: usize) -> Result<(), Trouble> {
+        store.begin()?;
         let count = self.ops.len().min(size);
         let mut entered: HashMap<usize, i64> = HashMap::new();
         let mut done = Vec::new();
@@ -161,7 +201,7 @@ impl Queue {
                     done.push(Job::Entered { slot, line, entry });
                 }
                 Ok(None) => {}
-                Err(Trouble::Busy(why)) => return Err(why),
+                Err(trouble @ (Trouble::Busy(_) | Trouble::Broken(_))) => return Err(trouble),
                 Err(Trouble::Refused(why)) => log::error(format_args!("wtmpdb: {why}")),
             }
             if let Op::Logout { slot, .. } = op {
@@ -169,7 +209,7 @@ impl Queue {
                 done.push(Job::Closed(*slot));
             }
         }
-        store.commit().map_err(busy)?;
+        store.commit()?;
         for op in self.ops.drain(..count) {
             if let Op::Logout { slot, .. } = op {
                 self.entries.remove(&slot);
@@ -283,6 +323,27 @@ mod tests {
         queue.add(Op::Logout { slot: 3, entry: entry("pts/1", 10), id: None, time: 11 });
         queue.group(&mut store, 100).unwrap();
         assert_eq!(store.rows, [(entry("pts/1", 10), Some(11)), (entry("pts/2", 10), None)]);
+    }
+
+    #[test]
+    fn nobody_stays_for_what_is_broken_or_busy_for_too_long() {
+        let (jobs, told) = std::sync::mpsc::channel();
+        let mut queue = Queue::new(jobs, Arc::new(Load::new(false).unwrap()));
+        let busy = || Some(Trouble::Busy("locked".into()));
+        let broken = || Some(Trouble::Broken("torn".into()));
+        for (trouble, long, expected) in [
+            (busy(), false, None),
+            (busy(), true, Some(true)),
+            (busy(), true, None),
+            (None, false, Some(false)),
+            (broken(), false, Some(true)),
+            (broken(), false, None),
+            (busy(), false, Some(false)),
+        ] {
+            queue.report(trouble, long);
+            let stuck = told.try_recv().ok().map(|job| matches!(job, Job::Stuck(true)));
+            assert_eq!(stuck, expected);
+        }
     }
 
     #[test]

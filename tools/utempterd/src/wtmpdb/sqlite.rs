@@ -24,10 +24,20 @@ impl Database {
 
 impl From<Error> for Trouble {
     fn from(error: Error) -> Trouble {
+        let said = |what_to_do| Trouble::Broken(format!("{error}: {what_to_do}"));
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 Trouble::Busy(error.to_string())
             }
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                said("move it away, and wtmpdb makes another")
+            }
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                said("see that it and its directory can be written to")
+            }
+            Some(ErrorCode::DiskFull) => said("make room"),
+            Some(ErrorCode::SystemIoFailure) => said("see what the kernel says of its disk"),
+            Some(ErrorCode::Unknown) => said("see whether wtmpdb itself reads it"),
             _ => Trouble::Refused(error.to_string()),
         }
     }
