@@ -58,13 +58,18 @@ impl Peer {
         }
         let mut room = [0; 64];
         let mut parts = [IoSliceMut::new(&mut room)];
-        let got = recvmsg::<()>(self.0.as_raw_fd(), &mut parts, None, MsgFlags::empty());
-        let length = match got {
-            Ok(got) => got.bytes,
-            // What it had not read when it hung up.
-            Err(nix::errno::Errno::ECONNRESET) => 0,
-            Err(error) => return Err(error.into()),
+        let reset = nix::errno::Errno::ECONNRESET;
+        let mut receive = || {
+            recvmsg::<()>(self.0.as_raw_fd(), &mut parts, None, MsgFlags::empty())
+                .map(|got| got.bytes)
         };
+        // The broker hung up on something unread: the kernel says so first, and once, though
+        // there be an answer.
+        let length =
+            match receive().or_else(|error| if error == reset { receive() } else { Err(error) }) {
+                Err(error) if error == reset => 0,
+                length => length?,
+            };
         Ok((length > 0).then(|| room[..length].to_vec()))
     }
 
