@@ -5,10 +5,14 @@ use core::ptr::{null, null_mut};
 
 use libc::{itimerval, nfds_t, pollfd, rlimit64, sigset_t, size_t, ssize_t, timespec, timeval};
 
+/// setitimer(2): the timer by the clock.
+const ITIMER_REAL: c_int = 0;
 /// Bytes of a signal set of the kernel's.
 const SIGNALS: size_t = 8;
 
+// Those of `calls` that the libc crate does not declare, or not in every version.
 unsafe extern "C" {
+    fn setitimer(which: c_int, new: *const itimerval, old: *mut itimerval) -> c_int;
     fn rt_sigaction(signal: c_int, new: *const Action, old: *mut Action, size: size_t) -> c_int;
     fn rt_sigprocmask(how: c_int, new: *const u64, old: *mut u64, size: size_t) -> c_int;
 }
@@ -65,7 +69,7 @@ extern "C" fn alarm(seconds: c_uint) -> c_uint {
     let time = timeval { tv_sec: i64::from(seconds), ..none };
     let timer = itimerval { it_interval: none, it_value: time };
     // SAFETY: the timer is valid, and the old one is not asked for.
-    unsafe { libc::setitimer(libc::ITIMER_REAL, &timer, null_mut()) };
+    unsafe { setitimer(ITIMER_REAL, &timer, null_mut()) };
     0
 }
 
