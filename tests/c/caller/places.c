@@ -83,18 +83,31 @@ static void calls_inside(int signal)
     errno = number;
 }
 
+/* An alarm at any moment of a call, however long one takes here. */
+static void alarm_within(long call_us)
+{
+    setitimer(ITIMER_REAL, &(struct itimerval){{0, 0}, {0, 1 + rand() % call_us}}, NULL);
+}
+
 void case_interrupt(void)
 {
     struct tally outer = {0};
+    struct timespec begin, end;
     int master = open_pty();
     inner_master = open_pty();
     catch(SIGCHLD, on_child, SA_RESTART);
     catch(SIGALRM, calls_inside, 0);
     srand(1);
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    add(&outer, master);
+    del(&outer, master);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    long call_us = ((end.tv_sec - begin.tv_sec) * 1000000 + (end.tv_nsec - begin.tv_nsec) / 1000) / 2;
+    call_us = call_us > 900000 ? 900000 : call_us + 1;
     for (int i = 0; i < rounds; i++) {
-        setitimer(ITIMER_REAL, &(struct itimerval){{0, 0}, {0, 100 + rand() % 900}}, NULL);
+        alarm_within(call_us);
         add(&outer, master);
-        setitimer(ITIMER_REAL, &(struct itimerval){{0, 0}, {0, 100 + rand() % 900}}, NULL);
+        alarm_within(call_us);
         del(&outer, master);
     }
     setitimer(ITIMER_REAL, &(struct itimerval){{0, 0}, {0, 0}}, NULL);
