@@ -12,6 +12,7 @@ pub mod bounded;
 pub mod broker;
 pub mod case;
 pub mod compile;
+pub mod document;
 pub mod elf;
 pub mod lock;
 pub mod part;

@@ -24,7 +24,7 @@ use std::env;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use utempter_tests::{part, run};
+use utempter_tests::{Case, document, part, run};
 
 fn main() -> ExitCode {
     if let Some(code) = part::continue_as(peer::PARTS) {
@@ -48,7 +48,10 @@ fn main() -> ExitCode {
         unit::cases(),
         utmps::cases(),
     ];
-    run(groups.into_iter().flatten().collect())
+    let document = Case::here("SECURITY.md names tests that exist", || {
+        document::names_tests("The broker", None)
+    });
+    run([document].into_iter().chain(groups.into_iter().flatten()).collect())
 }
 
 /// For cases that need no compiled client.
