@@ -2,13 +2,12 @@
 
 use std::env;
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use login_databases::{Entry, Kind, Layout, Time};
-use nix::sys::resource::{UsageWho, getrusage};
 
 use crate::Failure;
 use crate::samples::Samples;
@@ -39,15 +38,15 @@ pub fn measure(samples: &mut Samples) -> Result<(), Failure> {
     let (path, small) = (directory.path().join("wtmp"), directory.path().join("small"));
     write(&path, RECORDS)?;
     write(&small, RECORDS / 100)?;
-    let ours = |words: &[&str], path: &Path| {
-        run(Command::new(&ctl).arg("history").args(words).arg("-f").arg(path))
+    let history = |words: &[&str], path: &Path| {
+        let mut command = Command::new(&ctl);
+        command.arg("history").args(words).arg("-f").arg(path);
+        command
     };
+    let ours = |words: &[&str], path: &Path| run(&mut history(words, path));
 
-    // Before last is run: the most memory of all children so far is what can be asked for.
     for (size, path) in [(RECORDS / 100, &small), (RECORDS, &path)] {
-        ours(&[], path)?;
-        let kib = getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss();
-        samples.put("history", size as u64, "ours", "memory", kib as f64);
+        samples.put("history", size as u64, "ours", "memory", peak(&mut history(&[], path))?);
     }
     for _ in 0..SHORT {
         samples.put("history", 0, "ours", "first", ours(&["--limit", "20"], &path)?);
@@ -71,6 +70,26 @@ fn run(command: &mut Command) -> Result<f64, Failure> {
         return Err(format!("{command:?}: {status}").into());
     }
     Ok(took.as_secs_f64() * 1e6)
+}
+
+/// The most memory that it has had, in KiB: its VmHWM, looked at whenever it has written
+/// something. (wait4(2) would tell the most of all that its process has ever been.)
+fn peak(command: &mut Command) -> Result<f64, Failure> {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let status = format!("/proc/{}/status", child.id());
+    let mut output = child.stdout.take().ok_or("no output")?;
+    let (mut most, mut room) = (0u32, vec![0; 16 * 1024]);
+    while output.read(&mut room)? > 0 {
+        let status = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok());
+        most = kib.unwrap_or(0).max(most);
+    }
+    let status = child.wait()?;
+    if !status.success() || most == 0 {
+        return Err(format!("{command:?}: {status}, of {most} KiB").into());
+    }
+    Ok(f64::from(most))
 }
 
 /// Years of a machine with sixty terminals, four users and a reboot now and then.
