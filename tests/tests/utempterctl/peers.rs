@@ -102,7 +102,12 @@ impl Wtmpdbd {
         let given = &call["parameters"];
         let good = |parameters: Value| json!({ "parameters": parameters });
         match call["method"].as_str().and_then(|name| name.strip_prefix("org.openSUSE.wtmpdb.")) {
-            Some("Ping") => good(json!({ "Alive": true })),
+            // As wtmpdb 0.75 with libsystemd 257.
+            Some("Ping") => json!({ "error": "io.systemd.System", "parameters": { "errno": 22 } }),
+            Some("GetBootTime") => match rows.iter().rev().find(|row| row["Type"] == 1) {
+                Some(row) => good(json!({ "Success": true, "BootTime": row["Login"] })),
+                None => json!({ "error": "org.openSUSE.wtmpdb.NoEntryFound", "parameters": {} }),
+            },
             Some("ReadAll") => good(json!({ "Success": true, "Data": *rows })),
             Some("Login") => {
                 let id = rows.len() as i64 + 1;
