@@ -23,6 +23,7 @@ pub mod table;
 pub mod twin;
 pub mod utmp;
 pub mod world;
+pub mod wtmpdbd;
 
 pub use case::{Case, Outcome, Skip, run};
 pub use world::{Side, World};

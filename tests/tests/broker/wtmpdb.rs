@@ -1,15 +1,14 @@
 //! wtmpdb: its file, and its daemon.
 
-use std::io::{Read, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::sync::{Arc, Mutex};
+use std::os::unix::net::UnixListener;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rusqlite::Connection;
-use serde_json::{Value, json};
+use serde_json::json;
 use utempter_tests::part::{Running, command};
 use utempter_tests::world::ALICE;
+use utempter_tests::wtmpdbd::Wtmpdbd;
 use utempter_tests::{Case, Outcome, Side, World, bounded, broker};
 
 use crate::ghosts::start;
@@ -18,7 +17,6 @@ use crate::peer::{Failure, LONG};
 
 /// Debian's place.
 pub const DATABASE: &str = "/var/log/wtmp.db";
-const SOCKET: &str = "/run/wtmpdb/socket";
 
 /// As wtmpdb makes it (lib/sqlite.c).
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS wtmp(ID INTEGER PRIMARY KEY, Type INTEGER, \
@@ -189,81 +187,7 @@ fn file_many(world: &World) -> Outcome {
     broker::until_kept(0, LONG)
 }
 
-/// A daemon that follows the published interface: it takes entries from root, and knows an
-/// entry by its ID.
-#[derive(Clone, Default)]
-struct Daemon(Arc<Mutex<Vec<Value>>>, Arc<Mutex<Vec<Value>>>);
-
-impl Daemon {
-    fn start(delay: Duration) -> Result<Daemon, Failure> {
-        std::fs::create_dir_all("/run/wtmpdb")?;
-        let listener = UnixListener::bind(SOCKET)?;
-        let daemon = Daemon::default();
-        let server = daemon.clone();
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let server = server.clone();
-                thread::spawn(move || server.serve(stream, delay));
-            }
-        });
-        Ok(daemon)
-    }
-
-    fn rows(&self) -> Vec<Value> {
-        self.0.lock().expect("the rows").clone()
-    }
-
-    fn calls(&self) -> Vec<Value> {
-        self.1.lock().expect("the calls").clone()
-    }
-
-    fn serve(&self, mut stream: UnixStream, delay: Duration) {
-        let mut message = Vec::new();
-        let mut byte = [0];
-        while stream.read_exact(&mut byte).is_ok() {
-            if byte[0] != 0 {
-                message.push(byte[0]);
-                continue;
-            }
-            thread::sleep(delay);
-            let call: Value = serde_json::from_slice(&message).expect("JSON before the NUL");
-            message.clear();
-            let mut answer = serde_json::to_vec(&self.answer(&call)).expect("JSON");
-            answer.push(0);
-            if stream.write_all(&answer).is_err() {
-                return;
-            }
-        }
-    }
-
-    fn answer(&self, call: &Value) -> Value {
-        self.1.lock().expect("the calls").push(call.clone());
-        let mut rows = self.0.lock().expect("the rows");
-        let given = &call["parameters"];
-        match call["method"].as_str().and_then(|name| name.strip_prefix("org.openSUSE.wtmpdb.")) {
-            Some("Login") => {
-                let id = rows.len() as i64 + 1;
-                rows.push(json!({
-                    "ID": id, "Type": given["Type"], "User": given["User"],
-                    "Login": given["LoginTime"], "TTY": given["TTY"],
-                    "RemoteHost": given["RemoteHost"], "Service": given["Service"],
-                }));
-                json!({ "parameters": { "ID": id } })
-            }
-            Some("Logout") => match rows.iter_mut().find(|row| row["ID"] == given["ID"]) {
-                Some(row) => {
-                    row["Logout"] = given["LogoutTime"].clone();
-                    json!({ "parameters": { "Success": true } })
-                }
-                None => json!({ "error": "org.openSUSE.wtmpdb.NoEntryFound", "parameters": {} }),
-            },
-            Some("ReadAll") => json!({ "parameters": { "Success": true, "Data": *rows } }),
-            _ => json!({ "error": "org.varlink.service.MethodNotFound", "parameters": {} }),
-        }
-    }
-}
-
-fn closed(daemon: &Daemon, count: usize) -> Outcome {
+fn closed(daemon: &Wtmpdbd, count: usize) -> Outcome {
     let all_closed = || {
         let rows = daemon.rows();
         rows.len() == count && rows.iter().all(|row| row["Logout"].is_i64())
@@ -273,7 +197,7 @@ fn closed(daemon: &Daemon, count: usize) -> Outcome {
 }
 
 fn daemon_session(world: &World) -> Outcome {
-    let daemon = Daemon::start(Duration::ZERO)?;
+    let daemon = Wtmpdbd::start(vec![], Duration::ZERO)?;
     // The file of a daemon is the daemon's.
     drop(create()?);
     let begin = now();
@@ -307,7 +231,7 @@ fn daemon_session(world: &World) -> Outcome {
 }
 
 fn daemon_slow(world: &World) -> Outcome {
-    let daemon = Daemon::start(Duration::from_millis(700))?;
+    let daemon = Wtmpdbd::start(vec![], Duration::from_millis(700))?;
     let begin = Instant::now();
     for _ in 0..3 {
         session(world)?;
@@ -322,14 +246,14 @@ fn daemon_slow(world: &World) -> Outcome {
 fn daemon_gone(world: &World) -> Outcome {
     std::fs::create_dir_all("/run/wtmpdb")?;
     // What a daemon leaves behind.
-    drop(UnixListener::bind(SOCKET)?);
+    drop(UnixListener::bind(Wtmpdbd::SOCKET)?);
     drop(create()?);
     session(world)?;
     until("the entry", |rows| rows.len() == 1 && rows[0].4.is_some())
 }
 
 fn daemon_crash(world: &World) -> Outcome {
-    let daemon = Daemon::start(Duration::ZERO)?;
+    let daemon = Wtmpdbd::start(vec![], Duration::ZERO)?;
     let terminal = start(world, "plain")?;
     bounded::until("the entry", LONG, || Ok(daemon.rows().len() == 1))?;
     thread::sleep(Duration::from_millis(200));

@@ -4,6 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixListener;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{
@@ -13,9 +14,9 @@ use nix::unistd::Pid;
 use rusqlite::Connection;
 use utempter_tests::utmp::Record;
 use utempter_tests::world::ALICE;
+use utempter_tests::wtmpdbd::Wtmpdbd;
 use utempter_tests::{Case, Outcome, Side, World, broker};
 
-use crate::peers::Wtmpdbd;
 use crate::sources::{DATABASE, create, switch_files_off};
 use crate::{ROOT, case, ctl, finish, ill, says, well};
 
@@ -118,7 +119,7 @@ pub fn cases() -> Vec<Case> {
             well(world, ALICE, &["warning  utmp         /run/utmp does not exist", &recorded])
         }),
         case("wtmpdb's daemon alone, with a broker", Side::Broker, |world| {
-            let _daemon = Wtmpdbd::start(Vec::new())?;
+            let _daemon = Wtmpdbd::start(vec![], Duration::ZERO)?;
             switch_files_off()?;
             let recorded = format!("was recorded by the broker in {}, and", Wtmpdbd::SOCKET);
             well(world, ALICE, &["records to wtmpdb's daemon", &recorded])

@@ -14,7 +14,6 @@ use nix::sys::socket::{
     AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, connect, recv, sendmsg,
     socket,
 };
-use serde_json::{Value, json};
 use utempter_tests::part::{Part, Running, command};
 use utempter_tests::pty::Pty;
 use utempter_tests::world::ALICE;
@@ -53,80 +52,6 @@ pub fn terminal(world: &World) -> Result<Running> {
     match terminal.line()?.as_str() {
         "[117, 116, 0, 0]" => Ok(terminal),
         other => Err(format!("answered {other}").into()),
-    }
-}
-
-/// wtmpdb's daemon, by the published interface.
-#[derive(Clone, Default)]
-pub struct Wtmpdbd(Arc<Mutex<Vec<Value>>>);
-
-impl Wtmpdbd {
-    pub const SOCKET: &str = "/run/wtmpdb/socket";
-
-    /// Starts it with these rows.
-    pub fn start(rows: Vec<Value>) -> Result<Wtmpdbd> {
-        fs::create_dir_all("/run/wtmpdb")?;
-        let listener = UnixListener::bind(Self::SOCKET)?;
-        fs::set_permissions(Self::SOCKET, Permissions::from_mode(0o666))?;
-        let daemon = Wtmpdbd(Arc::new(Mutex::new(rows)));
-        let server = daemon.clone();
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let server = server.clone();
-                thread::spawn(move || server.serve(stream));
-            }
-        });
-        Ok(daemon)
-    }
-
-    fn serve(&self, mut stream: UnixStream) {
-        let mut message = Vec::new();
-        let mut byte = [0];
-        while stream.read_exact(&mut byte).is_ok() {
-            if byte[0] != 0 {
-                message.push(byte[0]);
-                continue;
-            }
-            let call: Value = serde_json::from_slice(&message).expect("JSON before the NUL");
-            message.clear();
-            let mut answer = serde_json::to_vec(&self.answer(&call)).expect("JSON");
-            answer.push(0);
-            if stream.write_all(&answer).is_err() {
-                return;
-            }
-        }
-    }
-
-    fn answer(&self, call: &Value) -> Value {
-        let mut rows = self.0.lock().expect("the rows");
-        let given = &call["parameters"];
-        let good = |parameters: Value| json!({ "parameters": parameters });
-        match call["method"].as_str().and_then(|name| name.strip_prefix("org.openSUSE.wtmpdb.")) {
-            // As wtmpdb 0.75 with libsystemd 257.
-            Some("Ping") => json!({ "error": "io.systemd.System", "parameters": { "errno": 22 } }),
-            Some("GetBootTime") => match rows.iter().rev().find(|row| row["Type"] == 1) {
-                Some(row) => good(json!({ "Success": true, "BootTime": row["Login"] })),
-                None => json!({ "error": "org.openSUSE.wtmpdb.NoEntryFound", "parameters": {} }),
-            },
-            Some("ReadAll") => good(json!({ "Success": true, "Data": *rows })),
-            Some("Login") => {
-                let id = rows.len() as i64 + 1;
-                rows.push(json!({
-                    "ID": id, "Type": given["Type"], "User": given["User"],
-                    "Login": given["LoginTime"], "TTY": given["TTY"],
-                    "RemoteHost": given["RemoteHost"], "Service": given["Service"],
-                }));
-                good(json!({ "ID": id }))
-            }
-            Some("Logout") => match rows.iter_mut().find(|row| row["ID"] == given["ID"]) {
-                Some(row) => {
-                    row["Logout"] = given["LogoutTime"].clone();
-                    good(json!({ "Success": true }))
-                }
-                None => json!({ "error": "org.openSUSE.wtmpdb.NoEntryFound", "parameters": {} }),
-            },
-            _ => json!({ "error": "org.varlink.service.MethodNotFound", "parameters": {} }),
-        }
     }
 }
 

@@ -10,9 +10,10 @@ use nix::unistd::Pid;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use utempter_tests::world::ALICE;
+use utempter_tests::wtmpdbd::Wtmpdbd;
 use utempter_tests::{Case, Outcome, Side, World, bounded, broker};
 
-use crate::peers::{Wtmpdbd, terminal};
+use crate::peers::terminal;
 use crate::{Result, case, ctl, says};
 
 /// Debian's place.
@@ -31,12 +32,12 @@ pub fn cases() -> Vec<Case> {
             seen(world, &[DATABASE], &[DATABASE])
         }),
         case("a session behind wtmpdb's daemon", Side::Broker, |world| {
-            let _daemon = Wtmpdbd::start(Vec::new())?;
+            let _daemon = Wtmpdbd::start(vec![], Duration::ZERO)?;
             let sockets = ["/var/run/utmp", Wtmpdbd::SOCKET];
             seen(world, &sockets, &["/var/log/wtmp", Wtmpdbd::SOCKET])
         }),
         case("a session behind wtmpdb's daemon alone", Side::Broker, |world| {
-            let _daemon = Wtmpdbd::start(Vec::new())?;
+            let _daemon = Wtmpdbd::start(vec![], Duration::ZERO)?;
             switch_files_off()?;
             seen(world, &[Wtmpdbd::SOCKET], &[Wtmpdbd::SOCKET])
         }),
@@ -47,7 +48,7 @@ pub fn cases() -> Vec<Case> {
                 "ID": 1, "Type": 3, "User": "alice", "Login": 1_763_769_600_000_000_i64,
                 "Logout": 1_763_769_660_000_000_i64, "TTY": "pts/5", "Service": "sshd",
             });
-            let _daemon = Wtmpdbd::start(vec![row])?;
+            let _daemon = Wtmpdbd::start(vec![row], Duration::ZERO)?;
             let found = history(world, &[])?;
             expect(&found["sources"], &json!(["/var/log/wtmp", Wtmpdbd::SOCKET]))?;
             expect(&found["sessions"][0]["duration_seconds"], &json!(60))?;
