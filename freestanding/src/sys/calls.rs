@@ -15,27 +15,25 @@ extern "C" fn __errno_location() -> *mut c_int {
 }
 
 #[cfg(target_arch = "x86_64")]
-macro_rules! call {
-    ($name:ident, $number:ident) => {
-        global_asm!(
-            concat!(".globl ", stringify!($name)),
-            concat!(".hidden ", stringify!($name)),
-            concat!(stringify!($name), ":"),
-            "mov eax, {number}",
-            "jmp .Lcall",
-            number = const libc::$number,
-        );
+macro_rules! by_number {
+    () => {
+        "mov eax, {number}\njmp .Lcall"
     };
 }
 #[cfg(target_arch = "aarch64")]
+macro_rules! by_number {
+    () => {
+        "mov x8, {number}\nb .Lcall"
+    };
+}
+
 macro_rules! call {
     ($name:ident, $number:ident) => {
         global_asm!(
             concat!(".globl ", stringify!($name)),
             concat!(".hidden ", stringify!($name)),
             concat!(stringify!($name), ":"),
-            "mov x8, {number}",
-            "b .Lcall",
+            by_number!(),
             number = const libc::$number,
         );
     };
