@@ -193,6 +193,17 @@ impl Utmp<'_> {
         })
     }
 
+    /// The record at an offset; `None` behind the end, and for what is no record.
+    ///
+    /// # Errors
+    ///
+    /// As read(2).
+    pub fn record_at(&self, offset: u64) -> Result<Option<Record>, Errno> {
+        let mut bytes: Bytes = [0; SIZE];
+        let read = self.0.fd.read_at(&mut bytes, offset)?;
+        Ok(LAYOUT.decode(&bytes).filter(|_| read == SIZE))
+    }
+
     /// What an index has found, if it is still so.
     fn found_at(&self, offset: u64, record: &Record) -> Result<Found, Errno> {
         let mut bytes: Bytes = [0; SIZE];

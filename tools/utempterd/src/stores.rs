@@ -1,7 +1,5 @@
 //! utmp and wtmp, as the broker writes them: the files, or the daemons where utmps has them.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -9,7 +7,7 @@ use login_records::store::{
     Deadline, Index, Patience, Place, RecordFile, UTMP_PATH, UTMPD_PATH, Utmp, Utmps, WTMP_PATH,
     WTMPD_PATH, Wtmp,
 };
-use login_records::{DEAD_PROCESS, Errno, Layout, Line, Record, Time, USER_PROCESS};
+use login_records::{DEAD_PROCESS, Errno, Line, Record, Time, USER_PROCESS};
 
 use crate::index::Lines;
 use crate::last::Last;
@@ -131,12 +129,11 @@ impl Stores {
     /// The line's only record in utmp.
     fn in_utmp(&mut self, login: &Record) -> Option<Record> {
         let utmp = open(UTMP_PATH).ok().flatten()?;
-        let Ok(Place::Slot(offset)) = self.lines.find(&Utmp(&utmp), login) else {
+        let utmp = Utmp(&utmp);
+        let Ok(Place::Slot(offset)) = self.lines.find(&utmp, login) else {
             return None;
         };
-        let mut bytes = vec![0; Layout::NATIVE.size()];
-        File::open(UTMP_PATH).ok()?.read_exact_at(&mut bytes, offset).ok()?;
-        Layout::NATIVE.decode(&bytes).filter(|record| record.line == login.line)
+        utmp.record_at(offset).ok()?.filter(|record| record.line == login.line)
     }
 
     /// The line's last record in wtmp.
