@@ -310,7 +310,7 @@ impl Server {
         let Some(message) = message else {
             return;
         };
-        let mut descriptors = message.descriptors;
+        let descriptors = message.descriptors;
         let text = room.get(..message.length).filter(|_| !message.cut);
         let checked = text.ok_or(Errno(libc::EMSGSIZE)).and_then(|text| {
             let request = protocol::parse(text)?;
@@ -324,11 +324,8 @@ impl Server {
         });
         // A master that is kept keeps a dead terminal's pty open.
         match &checked {
-            Ok(_) => descriptors.clear(),
-            Err(_) => descriptors.retain(|fd| !received::is_ptmx(fd)),
-        }
-        if !descriptors.is_empty() {
-            self.closing.close(client.uid, descriptors);
+            Ok(_) => drop(descriptors),
+            Err(_) => self.closing.close(client.uid, descriptors),
         }
         match checked {
             Err(errno) => client.answer(Err(errno)),
