@@ -43,26 +43,26 @@ pub fn cases() -> Vec<Case> {
         }),
         Case::world_of("at rest, with a session, nothing runs", Side::Broker, none, |world| {
             let _terminal = crate::ghosts::start(world, "plain")?;
-            std::thread::sleep(Duration::from_millis(2500));
-            let before = Usage::of(world)?;
-            std::thread::sleep(Duration::from_secs(3));
-            let after = Usage::of(world)?;
-            if before != after {
-                return Err(format!("{before:?}, and then {after:?}").into());
-            }
-            Ok(())
+            nothing_runs(world)
         }),
-        Case::world_of("at rest, without a session, nothing runs", Side::Broker, none, |world| {
-            std::thread::sleep(Duration::from_millis(2500));
-            let before = Usage::of(world)?;
-            std::thread::sleep(Duration::from_secs(3));
-            let after = Usage::of(world)?;
-            if before != after {
-                return Err(format!("{before:?}, and then {after:?}").into());
-            }
-            Ok(())
-        }),
+        Case::world_of(
+            "at rest, without a session, nothing runs",
+            Side::Broker,
+            none,
+            nothing_runs,
+        ),
     ]
+}
+
+fn nothing_runs(world: &World) -> Outcome {
+    std::thread::sleep(Duration::from_millis(2500));
+    let before = Usage::of(world)?;
+    std::thread::sleep(Duration::from_secs(3));
+    let after = Usage::of(world)?;
+    if before != after {
+        return Err(format!("{before:?}, and then {after:?}").into());
+    }
+    Ok(())
 }
 
 /// What the broker has used: memory, and how often each thread has run.
