@@ -28,10 +28,10 @@ pub fn start(samples: &Samples) -> String {
         ("small", "nss", "add", "add by our library and utempter-nss"),
         ("small", "c", "add", "add by the C library and its helper"),
     ];
-    let whole = samples.spread("small", 0, "c", "add");
     let found = rows.iter().filter_map(|(measurement, way, operation, what)| {
         let spread = samples.spread(measurement, 0, way, operation)?;
-        let part = spread.median / whole?.median;
+        let whole = samples.spread(measurement, 0, "c", "add")?;
+        let part = spread.median / whole.median;
         Some([
             (*what).to_owned(),
             time(spread.median),
